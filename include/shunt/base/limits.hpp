@@ -1,0 +1,52 @@
+// Every fixed bound of the process in one place, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace shunt::base {
+
+// Nodes of all apps together. A node's slot indexes arrays of padded counters (64 bytes a slot and
+// worker, touched only when used), so the bound keeps them under 256 KiB a worker.
+inline constexpr std::uint32_t kNodeSlotsMax = 4096;
+inline constexpr std::uint32_t kServicesMax = 256;
+inline constexpr std::uint32_t kAppsMax = 64;
+inline constexpr std::uint32_t kPoolsPerAppMax = 16;
+inline constexpr std::uint32_t kWorkersMax = 256;
+
+// Connection attempts for one client, on different nodes where there are several. Three covers a
+// dead node and its neighbour; more only prolongs a client's wait when a whole zone is gone.
+inline constexpr std::uint32_t kConnectAttemptsMax = 3;
+
+// Requests waiting in a worker's mailbox. Control sends a handful a command and waits for answers.
+inline constexpr std::uint32_t kMailboxCapacity = 64;
+// Records waiting for the access log, a worker: 100 ms at 80,000 connections/s.
+inline constexpr std::uint32_t kConnectionEndCapacity = 8192;
+// Records of failed connects waiting for passive health, a worker.
+inline constexpr std::uint32_t kConnectFailureCapacity = 1024;
+
+// Work of one loop turn, so that a published table is adopted within a bounded time (rule 16 of the
+// data path): completions handled, relays detached or re-picked, relays walked for control.
+inline constexpr std::uint32_t kCompletionsPerTurn = 256;
+inline constexpr std::uint32_t kDetachesPerTurn = 64;
+inline constexpr std::uint32_t kWalkPerTurn = 256;
+
+// Descriptors kept for admin clients, health checks, logs and state.
+inline constexpr std::uint32_t kReservedDescriptors = 128;
+
+// Admin HTTP.
+inline constexpr std::size_t kAdminHeaderBytesMax = 16 * 1024;
+inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
+inline constexpr std::uint32_t kAdminConnectionsMax = 64;
+inline constexpr std::uint32_t kAdminSubscribersMax = 16;
+inline constexpr std::uint32_t kEventsKept = 1024;
+// Operation ids (--key) remembered; each for 24 h, the oldest leave first.
+inline constexpr std::uint32_t kOperationsKept = 1024;
+
+// The decision's slot on disk; a document larger than this is our own bug.
+inline constexpr std::size_t kStateSlotBytes = 1024 * 1024;
+
+static_assert(kConnectionEndCapacity % 2 == 0 && kConnectFailureCapacity % 2 == 0,
+              "outbox rings use a power of two");
+
+}  // namespace shunt::base

@@ -1,0 +1,85 @@
+// Commands that change something, and what they answer. Names are as the operator gave them; the
+// Switchboard resolves them and answers with every reason at once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/traffic/ids.hpp"
+#include "shunt/traffic/model.hpp"
+
+namespace shunt::control {
+
+enum class Verb : std::uint8_t { kSwitch, kRollback, kAdmin, kClose };
+
+struct Command {
+  Verb verb = Verb::kSwitch;
+  std::string app;                // empty: the only app
+  std::string pool;               // switch: the target; rollback: --to; close: which; else empty
+  std::vector<std::string> nodes;  // admin: node names; close: at most one
+  traffic::AdminState admin = traffic::AdminState::kReady;  // kAdmin: what the nodes become
+  std::uint64_t connection = 0;   // close: one connection by id
+  std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the pool
+                                             // being left, spread over this; close: the spread
+  std::optional<base::Duration> deadline;    // admin drain: close what is left after this
+  std::vector<std::string> skip;  // gates to waive ("min_healthy")
+  bool force = false;             // waive all gates
+  bool dry_run = false;
+  bool not_durable = false;       // go ahead where the decision cannot be persisted in time
+  std::optional<traffic::Epoch> if_epoch;
+  std::string key;                // operation id; empty: none
+  std::string reason;
+  std::string actor;              // proven (socket credentials): "uid 0"
+};
+
+enum class OutcomeKind : std::uint8_t {
+  kDone,         // changed, or nothing to do (changed == false)
+  kRefused,      // gates or rules; reasons says all
+  kEpochMoved,   // --if-epoch did not match
+  kNotFound,     // no such app, pool, node
+  kInvalid,      // the request makes no sense
+  kUnavailable,  // could not be persisted; nothing was published
+};
+
+struct Reason {
+  std::string gate;     // "min_healthy", "epoch", "pool", "persist", ...
+  std::string message;  // measured and needed
+};
+
+// Durations of a switch, in the order in which they happen.
+struct Receipt {
+  traffic::Epoch epoch = 0;       // after the change
+  std::string from;               // pools; empty where the command moved none
+  std::string to;
+  base::Duration gates = 0;
+  base::Duration persist = 0;
+  base::Duration store = 0;       // the pointer exchange alone
+  base::Duration adoption = 0;    // from the store until every worker followed
+  base::Duration total = 0;       // command received to acknowledgement
+  std::uint64_t repointed = 0;    // connects taken back from the old pool
+  std::uint64_t left_behind = 0;  // established connections on the old pool
+  bool durable = true;
+  std::vector<std::string> skipped;  // gates that were waived although they failed
+  std::int64_t wall_ms = 0;
+};
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::kDone;
+  bool changed = false;
+  bool dry_run = false;
+  bool replayed = false;          // answered from the operation id
+  std::string app;
+  std::string message;            // one sentence
+  std::vector<Reason> reasons;    // why not; or, for a dry run, what would be waived
+  std::vector<std::string> next;  // commands that lead on
+  Receipt receipt;
+  std::vector<std::string> nodes;  // admin: nodes whose state changed
+  std::uint64_t closed = 0;        // close: connections marked
+  std::string active;              // after the command
+  traffic::Epoch epoch = 0;        // after the command
+};
+
+}  // namespace shunt::control

@@ -1,0 +1,97 @@
+// A snapshot of everything that status shows, taken on the control thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/base/endpoint.hpp"
+#include "shunt/control/command.hpp"
+#include "shunt/traffic/health.hpp"
+#include "shunt/traffic/release.hpp"
+
+namespace shunt::control {
+
+struct NodeStatus {
+  std::string name;
+  traffic::Labels labels;
+  std::uint32_t weight = 1;
+  traffic::AdminState admin = traffic::AdminState::kReady;
+  traffic::Health health = traffic::Health::kUnproven;  // the worst over the services
+  std::string last_failure;   // "http: connection refused"; empty when up
+  base::Duration since = 0;   // how long in this health
+  std::uint64_t established = 0;
+  std::uint64_t connecting = 0;
+  std::uint64_t connections = 0;     // total
+  std::uint64_t connect_errors = 0;  // total
+  std::vector<base::Endpoint> addresses;  // by service of the app
+};
+
+// Connections that a pool which is not active, or a drained node, still holds.
+struct DrainStatus {
+  std::uint64_t remaining = 0;
+  base::Duration oldest = 0;                  // age of the oldest connection; 0: none, or not surveyed
+  std::optional<base::Duration> deadline_in;  // until closing begins; empty: no deadline
+  bool closing = false;                       // paced closing runs
+};
+
+struct PoolStatus {
+  std::string name;
+  traffic::PoolState state = traffic::PoolState::kStandby;
+  bool rollback_target = false;
+  std::uint32_t nodes = 0;
+  std::uint32_t ready = 0;    // admin state ready
+  std::uint32_t healthy = 0;  // ready and proven
+  std::uint32_t usable = 0;   // ready and usable
+  std::uint64_t established = 0;
+  std::uint64_t connecting = 0;
+  DrainStatus drain;  // for pools that are not active
+  std::vector<NodeStatus> node_list;
+};
+
+struct ServiceStatus {
+  std::string name;
+  std::vector<base::Endpoint> listen;
+  std::uint64_t accepted = 0;
+  std::uint64_t open = 0;
+  std::uint64_t refused = 0;
+  bool panic = false;
+};
+
+struct AppStatus {
+  std::string name;
+  std::string active;
+  traffic::Epoch epoch = 0;
+  traffic::DecisionKind last = traffic::DecisionKind::kInitial;
+  std::optional<Receipt> last_receipt;
+  bool recovered_unacknowledged = false;
+  std::string rollback_to;       // empty: not possible
+  std::string rollback_why_not;  // when empty above
+  traffic::Balance balance = traffic::Balance::kRoundRobin;
+  std::vector<ServiceStatus> services;
+  std::vector<PoolStatus> pools;
+  std::vector<std::string> drift;  // file against state, one sentence each
+};
+
+struct ProcessStatus {
+  std::string version;
+  std::int64_t started_wall_ms = 0;
+  std::int64_t pid = 0;
+  std::string config_path;
+  std::string phase;  // "starting", "ready", "degraded", "stopping"
+  std::string phase_reason;
+  std::uint32_t workers = 0;
+  std::uint32_t capacity = 0;  // connections
+  std::string features;        // io_uring features in use
+  traffic::Revision revision = 0;
+  std::uint64_t connections = 0;  // now
+};
+
+struct StatusSnapshot {
+  ProcessStatus process;
+  std::vector<AppStatus> apps;
+};
+
+}  // namespace shunt::control

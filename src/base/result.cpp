@@ -1,0 +1,21 @@
+#include "shunt/base/result.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace shunt::base {
+
+tl::unexpected<Error> fail_errno(int error_number, std::string_view what, std::string hint) {
+  ErrorCode code = ErrorCode::kIo;
+  switch (error_number) {
+    case EACCES:
+    case EPERM: code = ErrorCode::kPermission; break;
+    case ENOENT: code = ErrorCode::kNotFound; break;
+    case ETIMEDOUT: code = ErrorCode::kTimeout; break;
+    default: break;
+  }
+  return fail(code, std::string(what) + ": " + std::generic_category().message(error_number),
+              std::move(hint));
+}
+
+}  // namespace shunt::base

@@ -1,0 +1,114 @@
+#include "shunt/base/units.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace shunt::base {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+// Largest first, so that formatting finds the shortest exact form.
+constexpr std::array<Unit, 7> kDurationUnits = {{{"d", 86'400 * kSecond},
+                                                 {"h", 3'600 * kSecond},
+                                                 {"m", 60 * kSecond},
+                                                 {"s", kSecond},
+                                                 {"ms", kMillisecond},
+                                                 {"us", kMicrosecond},
+                                                 {"ns", 1}}};
+constexpr std::array<Unit, 4> kSizeUnits = {
+    {{"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {"", 1}}};
+
+// Splits "1.5s" into 1.5 and "s".
+bool split_number(std::string_view text, double& number, std::string_view& unit) {
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (error != std::errc{} || !(number >= 0)) return false;
+  unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+template <class Units>
+Result<std::uint64_t> parse_with(std::string_view text, const Units& units, std::string_view what,
+                                 std::string_view expected) {
+  double number = 0;
+  std::string_view unit;
+  if (split_number(text, number, unit)) {
+    for (const Unit& known : units) {
+      if (known.name != unit) continue;
+      const double value = number * static_cast<double>(known.factor);
+      if (value > 9.2e18) break;
+      return static_cast<std::uint64_t>(std::llround(value));
+    }
+  }
+  return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a " + std::string(what),
+              std::string(expected));
+}
+
+template <class Units>
+std::string format_with(std::uint64_t value, const Units& units, std::string_view zero) {
+  if (value == 0) return std::string(zero);
+  for (const Unit& unit : units) {
+    if (value % unit.factor == 0) {
+      return std::to_string(value / unit.factor) + std::string(unit.name);
+    }
+  }
+  return std::to_string(value);
+}
+
+}  // namespace
+
+Result<Duration> parse_duration(std::string_view text) {
+  return parse_with(text, kDurationUnits, "duration", "write a number and a unit: 250ms, 5s, 10m, 2h");
+}
+
+std::string format_duration(Duration duration) { return format_with(duration, kDurationUnits, "0s"); }
+
+std::string format_duration_brief(Duration duration) {
+  for (std::size_t i = 0; i < kDurationUnits.size(); ++i) {
+    const Unit& unit = kDurationUnits[i];
+    if (duration < unit.factor) continue;
+    std::string text = std::to_string(duration / unit.factor) + std::string(unit.name);
+    if (unit.factor > kSecond) {
+      const Unit& next = kDurationUnits[i + 1];
+      const std::uint64_t rest = duration % unit.factor / next.factor;
+      if (rest != 0) text += std::to_string(rest) + std::string(next.name);
+    }
+    return text;
+  }
+  return "0s";
+}
+
+Result<std::uint64_t> parse_size(std::string_view text) {
+  return parse_with(text, kSizeUnits, "size", "write bytes or 16KiB, 1MiB, 2GiB");
+}
+
+std::string format_size(std::uint64_t bytes) { return format_with(bytes, kSizeUnits, "0"); }
+
+Result<std::uint32_t> parse_percent(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != "%" || value > 100) {
+    return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a percentage",
+                "write a whole number from 0% to 100%");
+  }
+  return value;
+}
+
+std::string format_wall_time(std::int64_t milliseconds) {
+  const std::time_t seconds = milliseconds / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[64];
+  std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                static_cast<int>(milliseconds % 1000));
+  return text;
+}
+
+}  // namespace shunt::base

@@ -1,0 +1,45 @@
+#include "shunt/base/units.hpp"
+
+#include <gtest/gtest.h>
+
+namespace shunt::base {
+namespace {
+
+TEST(Units, DurationsGoThereAndBack) {
+  for (const char* text : {"250ms", "5s", "10m", "2h", "3d", "50us", "90s", "7ns"}) {
+    const auto duration = parse_duration(text);
+    ASSERT_TRUE(duration) << text;
+    EXPECT_EQ(format_duration(*duration), text);
+  }
+  EXPECT_EQ(*parse_duration("1.5s"), 1'500 * kMillisecond);
+  EXPECT_EQ(format_duration(0), "0s");
+}
+
+TEST(Units, RefusesWhatIsNoDuration) {
+  for (const char* text : {"", "5", "s", "5 s", "-5s", "5sec", "off", "1e3s", "nan", "99999999999d"}) {
+    EXPECT_FALSE(parse_duration(text)) << text;
+  }
+}
+
+TEST(Units, BriefDurationsHaveTwoPartsAtMost) {
+  EXPECT_EQ(format_duration_brief(108 * kSecond), "1m48s");
+  EXPECT_EQ(format_duration_brief(3 * 3600 * kSecond), "3h");
+  EXPECT_EQ(format_duration_brief(3 * 3600 * kSecond + 12 * 60 * kSecond + 5), "3h12m");
+  EXPECT_EQ(format_duration_brief(12'345), "12us");
+}
+
+TEST(Units, SizesAndPercentages) {
+  EXPECT_EQ(*parse_size("16KiB"), 16384U);
+  EXPECT_EQ(format_size(1 << 20), "1MiB");
+  EXPECT_EQ(*parse_size("512"), 512U);
+  EXPECT_FALSE(parse_size("16KB"));
+  EXPECT_EQ(*parse_percent("90%"), 90U);
+  for (const char* text : {"90", "101%", "-1%", "%", "9.5%"}) EXPECT_FALSE(parse_percent(text)) << text;
+}
+
+TEST(Units, WallTimeIsRfc3339InUtc) {
+  EXPECT_EQ(format_wall_time(1'700'000'000'123), "2023-11-14T22:13:20.123Z");
+}
+
+}  // namespace
+}  // namespace shunt::base
