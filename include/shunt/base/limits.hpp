@@ -40,6 +40,10 @@ inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kAdminConnectionsMax = 64;
 inline constexpr std::uint32_t kAdminSubscribersMax = 16;
 inline constexpr std::uint32_t kEventsKept = 1024;
+// Lines of the process's own log that wait for standard error: a burst of events, about 0.5 MiB.
+inline constexpr std::size_t kLogQueueLines = 1024;
+// Bytes of the access log that wait for a full or slow disk before lines are dropped.
+inline constexpr std::size_t kAccessLogBufferBytes = 1024 * 1024;
 // Operation ids (--key) remembered; each for 24 h, the oldest leave first.
 inline constexpr std::uint32_t kOperationsKept = 1024;
 

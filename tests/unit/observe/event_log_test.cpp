@@ -1,0 +1,125 @@
+#include "shunt/observe/event_log.hpp"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+namespace shunt::observe {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+control::Event event(std::string type) {
+  control::Event made;
+  made.type = std::move(type);
+  return made;
+}
+
+std::vector<std::uint64_t> ids(const std::vector<control::Event>& events) {
+  std::vector<std::uint64_t> out;
+  for (const auto& one : events) out.push_back(one.id);
+  return out;
+}
+
+TEST(EventLog, GivesRisingIdsAndATime) {
+  EventLog log(nullptr);
+  log.publish(event("a"));
+  log.publish(event("b"));
+  const auto events = log.after(0, 10);
+  EXPECT_THAT(ids(events), ElementsAre(1, 2));
+  EXPECT_GT(events[0].wall_ms, 1'700'000'000'000);
+  EXPECT_EQ(log.last_id(), 2U);
+}
+
+TEST(EventLog, AnswersAfterAnIdOldestFirstAndAtMostMax) {
+  EventLog log(nullptr);
+  for (int i = 0; i < 5; ++i) log.publish(event("x"));
+  EXPECT_THAT(ids(log.after(2, 2)), ElementsAre(3, 4));
+  EXPECT_THAT(ids(log.after(5, 10)), IsEmpty());
+  EXPECT_THAT(ids(log.after(99, 10)), IsEmpty());
+}
+
+TEST(EventLog, KeepsTheNewestOnly) {
+  EventLog log(nullptr);
+  for (std::uint32_t i = 0; i < base::kEventsKept + 3; ++i) log.publish(event("x"));
+  const auto events = log.after(0, base::kEventsKept * 2);
+  ASSERT_EQ(events.size(), base::kEventsKept);
+  EXPECT_EQ(events.front().id, 4U);
+}
+
+TEST(EventLog, FollowersSeeEachEventOnceAndInOrderEvenWhenTheyPublish) {
+  EventLog log(nullptr);
+  std::vector<std::uint64_t> first;
+  std::vector<std::uint64_t> second;
+  (void)log.subscribe([&](const control::Event& seen) {
+    first.push_back(seen.id);
+    if (seen.id == 1) log.publish(event("nested"));
+  });
+  (void)log.subscribe([&](const control::Event& seen) { second.push_back(seen.id); });
+  log.publish(event("a"));
+  log.publish(event("b"));
+  EXPECT_THAT(first, ElementsAre(1, 2, 3));
+  EXPECT_THAT(second, ElementsAre(1, 2, 3));
+}
+
+TEST(EventLog, AFollowerSeesNothingFromBeforeItCameOrAfterItLeft) {
+  EventLog log(nullptr);
+  log.publish(event("before"));
+  std::vector<std::uint64_t> seen;
+  const int subscription =
+      log.subscribe([&](const control::Event& one) { seen.push_back(one.id); });
+  log.publish(event("during"));
+  log.unsubscribe(subscription);
+  log.publish(event("after"));
+  EXPECT_THAT(seen, ElementsAre(2));
+}
+
+TEST(EventLog, AFollowerMayLeaveWithinItsOwnCall) {
+  EventLog log(nullptr);
+  int calls = 0;
+  int subscription = 0;
+  subscription = log.subscribe([&](const control::Event&) {
+    ++calls;
+    log.publish(event("more"));
+    log.unsubscribe(subscription);
+  });
+  log.publish(event("a"));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(EventLog, OtherThreadsReachFollowersThroughThePost) {
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;
+  EventLog log(nullptr, [&](std::function<void()> work) {
+    const std::scoped_lock lock(mutex);
+    posted.push_back(std::move(work));
+  });
+  std::vector<std::uint64_t> seen;
+  const auto control_thread = std::this_thread::get_id();
+  (void)log.subscribe([&](const control::Event& one) {
+    EXPECT_EQ(std::this_thread::get_id(), control_thread);
+    seen.push_back(one.id);
+  });
+  std::thread other([&] {
+    for (int i = 0; i < 3; ++i) log.publish(event("from afar"));
+  });
+  other.join();
+  EXPECT_THAT(seen, IsEmpty());
+  ASSERT_EQ(posted.size(), 1U) << "one delivery hands over all";
+  posted[0]();
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3));
+}
+
+TEST(EventLog, ADeliveryThatOutlivesTheLogDoesNothing) {
+  std::vector<std::function<void()>> posted;
+  {
+    EventLog log(nullptr, [&](std::function<void()> work) { posted.push_back(std::move(work)); });
+    std::thread([&] { log.publish(event("late")); }).join();
+  }
+  ASSERT_EQ(posted.size(), 1U);
+  posted[0]();
+}
+
+}  // namespace
+}  // namespace shunt::observe
