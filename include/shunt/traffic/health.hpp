@@ -45,6 +45,8 @@ class HealthMachine {
   bool retry() noexcept;  // checks off: down to assumed
 
  private:
+  bool enter(Health next) noexcept;  // counts start anew; returns true
+
   HealthOptions options_;
   Health state_;
   std::uint32_t passed_in_row_ = 0;
