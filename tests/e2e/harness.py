@@ -269,6 +269,12 @@ class Daemon:
                 raise AssertionError("the daemon did not end on SIGTERM:\n" + self.log)
         return self.process.returncode if self.process else None
 
+    def finish_quietly(self):
+        """For a daemon that was not meant to start."""
+        if self.process.poll() is None:
+            self.kill()
+        subprocess.run(["rm", "-rf", str(self.short)], check=False)
+
     def finish(self):
         try:
             if self.process and self.process.poll() is None:

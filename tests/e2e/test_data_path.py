@@ -1,0 +1,326 @@
+"""The data path from outside: addresses, retries, endings, timeouts, limits, shutdown."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from harness import QUICK_HEALTH, ColourOrigin, ask_colour, connect, free_port, reset, wait_for, web
+
+
+class Ends:
+    """The records of the access log, as far as they are written."""
+
+    def __init__(self, server):
+        self.path = server.directory / "access.log"
+
+    def all(self):
+        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def wait_cause(self, cause):
+        return wait_for(lambda: [end for end in self.all() if end["cause"] == cause],
+                        f"a connection that ended with cause {cause}; there were: "
+                        f"{[end['cause'] for end in self.all()]}")
+
+
+ACCESS = "log: {access: '{dir}/access.log', format: json}\n"
+
+
+def raw_node():
+    """A listener whose connections the test itself plays."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+    return listener, f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def unacknowledged(sock):
+    """SIOCOUTQ: bytes that the peer's kernel has not acknowledged."""
+    return struct.unpack("i", fcntl.ioctl(sock, 0x5411, b"\0" * 4))[0]
+
+
+def accept_client(listener, client_says=b"hello"):
+    """Accepts until a connection brings bytes: health checks bring none."""
+    while True:
+        node, _ = listener.accept()
+        node.settimeout(20)
+        try:
+            if node.recv(len(client_says), socket.MSG_WAITALL) == client_says:
+                return node
+        except OSError:
+            pass
+        node.close()
+
+
+@pytest.fixture
+def through(daemon):
+    """A client and a node, connected through shunt by one connection that carried `hello`."""
+    opened = []
+
+    def make(extra=ACCESS, app_extra=""):
+        listener, address = raw_node()
+        server = daemon(web(extra=extra, app_extra=app_extra, blue=[address]))
+        client = connect(server.port)
+        client.sendall(b"hello")
+        node = accept_client(listener)
+        opened.extend([listener, client, node])
+        return server, client, node
+
+    yield make
+    for sock in opened:
+        sock.close()
+
+
+def test_half_close_passes_as_half_close_both_ways(through):
+    _, client, node = through()
+    client.shutdown(socket.SHUT_WR)
+    assert node.recv(10) == b""
+    node.sendall(b"answer after the end of the request")
+    assert client.recv(35, socket.MSG_WAITALL) == b"answer after the end of the request"
+    node.close()
+    assert client.recv(10) == b""
+
+
+def test_the_node_may_end_first(through):
+    _, client, node = through()
+    node.sendall(b"greeting")
+    node.shutdown(socket.SHUT_WR)
+    assert client.recv(8, socket.MSG_WAITALL) == b"greeting"
+    assert client.recv(10) == b""
+    client.sendall(b"still sending")
+    assert node.recv(13, socket.MSG_WAITALL) == b"still sending"
+    client.close()
+    assert node.recv(10) == b""
+
+
+@pytest.mark.parametrize("by", ["client", "node"])
+def test_a_reset_arrives_as_a_reset_after_all_bytes(through, by):
+    server, client, node = through()
+    near, far = (client, node) if by == "client" else (node, client)
+    near.sendall(b"x" * 200_000)
+    wait_for(lambda: unacknowledged(near) == 0, "the bytes to be acknowledged")
+    reset(near)
+    got = b""
+    with pytest.raises(ConnectionResetError):
+        while True:
+            piece = far.recv(65536)
+            assert piece, "a clean end instead of a reset"
+            got += piece
+    assert len(got) == 200_000
+    Ends(server).wait_cause("CR" if by == "client" else "SR")
+
+
+def test_an_early_answer_during_an_upload_reaches_the_client(through):
+    _, client, node = through()
+    node.sendall(b"413 too large")
+    node.shutdown(socket.SHUT_WR)
+    client.settimeout(20)
+    node.close()
+    try:
+        for _ in range(200):
+            client.sendall(b"y" * 65536)
+    except OSError:
+        pass
+    assert client.recv(13, socket.MSG_WAITALL) == b"413 too large"
+
+
+def test_a_slow_reader_disturbs_nobody(through, daemon):
+    server, client, node = through()
+    node.settimeout(0.3)
+    with pytest.raises(OSError):  # until all buffers on the way are full
+        while True:
+            node.sendall(b"z" * 1_000_000)
+    with connect(server.port) as other:
+        other.sendall(b"hello")
+        assert server.app()["services"][0]["open"] == 2
+
+
+def test_ipv6_and_unix_nodes(daemon, tmp_path, origins):
+    path = subprocess.check_output(["mktemp", "-u", "/tmp/shunt-node-XXXXXX"], text=True).strip()
+    six = ColourOrigin("six", host="::1")
+    local = ColourOrigin("local", path=path)
+    try:
+        server = daemon(web(blue=[six], green=[local]))
+        for pool in ("blue", "green"):
+            server.wait_healthy(pool)
+        assert ask_colour(server.port) == "six"
+        server.switch("green")
+        assert ask_colour(server.port) == "local"
+    finally:
+        six.stop()
+        local.stop()
+        os.unlink(path)
+
+
+def test_a_bare_port_listens_on_both_families(daemon, origins):
+    (blue,) = origins("blue")
+    config = web(blue=[blue]).replace("listen: 127.0.0.1:{listen}", "listen: {listen}")
+    server = daemon(config)
+    assert ask_colour(server.port) == "blue"
+    assert ask_colour(server.port, "::1") == "blue"
+
+
+def test_a_refusing_node_costs_no_client_anything(daemon, origins):
+    (good,) = origins("blue")
+    # Checks off: the node stays in rotation until clients have met it.
+    config = web(blue=[f"127.0.0.1:{free_port()}", good]).replace(QUICK_HEALTH, "    health: {type: off}\n")
+    server = daemon(config)
+    assert [ask_colour(server.port) for _ in range(20)] == ["blue"] * 20
+    wait_for(lambda: server.events("node_health"), "the node to be marked down by failed connects")
+
+
+def test_a_silent_node_is_given_up_at_the_connect_deadline(daemon, origins):
+    (good,) = origins("blue")
+    with socket.socket() as hole:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        fillers = []
+        for _ in range(4):  # fill the backlog: further SYNs are dropped
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(hole.getsockname())
+            fillers.append(filler)
+        config = web(extra="timeouts: {connect: 300ms}\n",
+                     blue=[f"127.0.0.1:{hole.getsockname()[1]}", good]).replace(
+                         QUICK_HEALTH, "    health: {type: off}\n")
+        server = daemon(config)
+        assert [ask_colour(server.port) for _ in range(6)] == ["blue"] * 6
+        for filler in fillers:
+            filler.close()
+
+
+def test_when_every_node_refuses_the_client_is_reset_with_a_named_cause(daemon):
+    server = daemon(web(extra=ACCESS, blue=[f"127.0.0.1:{free_port()}"]))
+    with connect(server.port) as client, pytest.raises(ConnectionResetError):
+        assert client.recv(1) == b"", "ended clean"
+        raise AssertionError("a clean end instead of a reset")
+    assert wait_for(Ends(server).all, "a record")[0]["cause"] in ("SC", "PN")
+
+
+@pytest.mark.parametrize("timeouts,cause,act", [
+    ("idle: 300ms", "PI", lambda client, node: None),
+    ("half_closed: 300ms", "PH", lambda client, node: client.shutdown(socket.SHUT_WR)),
+    ("stalled: 300ms", "PS", lambda client, node: fill(node)),
+])
+def test_a_timeout_closes_with_its_cause(through, timeouts, cause, act):
+    server, client, node = through(extra=ACCESS + "timeouts: {" + timeouts + "}\n")
+    act(client, node)
+    Ends(server).wait_cause(cause)
+
+
+def fill(sock):
+    sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            sock.send(b"z" * 100_000)
+
+
+def test_the_connection_limit_refuses_the_newest_and_leaves_the_rest(daemon, origins):
+    (blue,) = origins("blue")
+    server = daemon(web(extra=ACCESS + "limits: {connections: 5}\nworkers: 1\n", blue=[blue]))
+    held = [connect(server.port) for _ in range(5)]
+    for client in held:
+        client.sendall(b"?\n")
+        assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
+    with connect(server.port) as sixth, pytest.raises(ConnectionResetError):
+        sixth.recv(1)
+        raise AssertionError("a clean end instead of a reset")
+    Ends(server).wait_cause("PL")
+    for client in held:
+        client.sendall(b"?\n")
+        assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
+        client.close()
+    wait_for(lambda: server.app()["services"][0]["open"] == 0, "the five to be gone")
+    assert ask_colour(server.port) == "blue"
+
+
+def test_a_node_that_dies_or_drains_keeps_its_connections(through):
+    server, client, node = through()
+    name = server.app()["pools"][0]["node_list"][0]["name"]
+    status, outcome = server.post("/v1/apps/-/nodes", {"nodes": [name], "admin": "maint", "force": True})
+    assert status == 200, outcome
+    client.sendall(b"more")
+    assert node.recv(4, socket.MSG_WAITALL) == b"more"
+
+
+def test_a_drain_deadline_closes_what_is_left_with_its_cause(daemon, origins):
+    blue, green = origins("blue"), origins("green")
+    server = daemon(web(extra=ACCESS, app_extra="    drain: {deadline: 200ms, close_over: 100ms}\n", blue=blue,
+                        green=green))
+    server.wait_healthy("green")
+    with connect(server.port) as client:
+        client.sendall(b"?\n")
+        assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
+        server.switch("green")
+        Ends(server).wait_cause("KD")
+    assert ask_colour(server.port) == "green"
+
+
+def test_close_ends_what_it_names_and_nothing_else(daemon, origins):
+    blue, green = origins("blue"), origins("green")
+    server = daemon(web(extra=ACCESS, blue=blue, green=green))
+    server.wait_healthy("green")
+    old = connect(server.port)
+    old.sendall(b"?\n")
+    assert old.recv(5, socket.MSG_WAITALL) == b"blue\n"
+    server.switch("green")
+    new = connect(server.port)
+    new.sendall(b"?\n")
+    assert new.recv(6, socket.MSG_WAITALL) == b"green\n"
+    status, outcome = server.post("/v1/apps/-/close", {"pool": "blue"})
+    assert status == 200 and outcome["closed"] == 1, outcome
+    Ends(server).wait_cause("KC")
+    new.sendall(b"?\n")
+    assert new.recv(6, socket.MSG_WAITALL) == b"green\n"
+    old.close()
+    new.close()
+
+
+def test_shutdown_waits_for_connections_and_then_closes_them(through):
+    server, client, node = through(extra=ACCESS + "shutdown_grace: 10s\n")
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: refused(server.port), "accepting to stop")
+    client.sendall(b"last words")
+    assert node.recv(10, socket.MSG_WAITALL) == b"last words"
+    client.close()
+    assert node.recv(1) == b""
+    assert server.process.wait(20) == 0  # did not wait for the grace to end
+
+
+def test_connections_left_after_the_grace_are_closed_with_their_cause(through):
+    server, _, _ = through(extra=ACCESS + "shutdown_grace: 200ms\n")
+    assert server.stop() == 0
+    assert [end["cause"] for end in Ends(server).all()].count("KS") == 1
+
+
+def test_a_second_sigterm_ends_at_once(through):
+    server, _, _ = through(extra=ACCESS + "shutdown_grace: 10m\n")
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: refused(server.port), "accepting to stop")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+
+
+def test_ready_fails_before_accepting_stops(daemon, origins):
+    (blue,) = origins("blue")
+    server = daemon(web(extra="shutdown_delay: 10m\n", blue=[blue]))
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: server.get("/ready")[0] == 503, "/ready to fail")
+    assert server.get("/live")[0] == 200
+    assert ask_colour(server.port) == "blue"
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+
+
+def refused(port):
+    try:
+        connect(port).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False

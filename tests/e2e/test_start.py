@@ -1,0 +1,129 @@
+"""Start-up: errors that say the cause and the way out, and what the machine allows."""
+
+import ctypes
+import errno
+import os
+import resource
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from harness import SHUNT, Daemon, web
+
+SYS_IO_URING_SETUP = 425
+
+
+def bar_io_uring():
+    """A seccomp filter as containers have it: io_uring_setup answers EPERM."""
+    load = struct.pack("HBBI", 0x20, 0, 0, 0)                     # the number of the call
+    jump = struct.pack("HBBI", 0x15, 0, 1, SYS_IO_URING_SETUP)
+    deny = struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | errno.EPERM)
+    allow = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+    code = ctypes.create_string_buffer(load + jump + deny + allow)
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+    program = Program(4, ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0                        # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0    # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
+def start_fails(tmp_path, config, says, **options):
+    server = Daemon(tmp_path / "daemon", config, wait_ready=False, **options)
+    server.start()
+    try:
+        assert server.process.wait(30) == 1, server.log
+        for words in says:
+            assert words in server.log, server.log
+        assert "Traceback" not in server.log and "terminate called" not in server.log
+    finally:
+        server.finish_quietly()
+    return server.log
+
+
+def config(**fields):
+    return web(blue=["127.0.0.1:1"], **fields)
+
+
+def test_io_uring_barred_by_seccomp_names_seccomp_and_the_way_out(tmp_path):
+    start_fails(tmp_path, config(), ["io_uring", "seccomp"], preexec=bar_io_uring)
+
+
+def test_an_address_in_use_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = config().replace("{listen}", str(port))
+        start_fails(tmp_path, text, [f"127.0.0.1:{port}", "in use"])
+
+
+def test_a_second_daemon_on_the_same_address_is_refused(tmp_path, daemon):
+    first = daemon(config())
+    text = config().replace("{listen}", str(first.port))
+    start_fails(tmp_path / "second", text, [f"127.0.0.1:{first.port}", "in use"])
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(tmp_path, daemon):
+    first = daemon(config())
+    text = f"state: {{dir: {first.directory}/state}}\n" + config()
+    start_fails(tmp_path / "second", text, ["state"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes privileges away, so it needs some")
+def test_a_privileged_port_without_privileges_names_the_capability(tmp_path):
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
+        if int(file.read()) <= 1023:
+            pytest.skip("every port is unprivileged here")
+    for directory in [tmp_path, *tmp_path.parents[:3]]:
+        os.chmod(directory, 0o777)
+
+    def become_nobody():
+        os.setgid(65534)
+        os.setuid(65534)
+
+    text = f"state: {{dir: /tmp/shunt-nobody-{os.getpid()}}}\n" + config().replace("{listen}", "1023")
+    start_fails(tmp_path, text, ["CAP_NET_BIND_SERVICE"], preexec=become_nobody)
+
+
+def test_more_connections_than_descriptors_allow_is_refused_with_the_figures(tmp_path):
+    def few_descriptors():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+
+    start_fails(tmp_path, config(extra="limits: {connections: 5000}\n"), ["5000", "1024"], preexec=few_descriptors)
+
+
+def test_the_capacity_that_follows_from_descriptors_is_printed(daemon):
+    def few_descriptors():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+
+    server = daemon(config(), preexec=few_descriptors)
+    capacity = server.get("/v1/status")[1]["process"]["capacity"]
+    assert 0 < capacity <= 512
+    assert str(capacity) in server.log
+
+
+@pytest.mark.parametrize("text,place", [
+    ("apps:\n  web:\n    initial: blue\n    lisen: 8080\n    pools: {blue: ['127.0.0.1:1']}\n", "4:5"),
+    ("apps: [\n", ":"),
+    ("", ":"),
+    ("apps:\n  web:\n    initial: red\n    listen: 1\n    pools: {blue: ['127.0.0.1:1']}\n", "3:"),
+    ("apps:\n  web:\n    initial: blue\n    listen: 70000\n    pools: {blue: ['127.0.0.1:1']}\n", "4:"),
+    ("apps:\n  web:\n    initial: blue\n    listen: 80\n    pools: {blue: []}\n", "5:"),
+])
+def test_a_bad_file_is_named_with_its_place_by_check_and_serve(tmp_path, text, place):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    for verb in (["check", str(path)], ["serve", "--config", str(path)]):
+        done = subprocess.run([SHUNT, *verb], capture_output=True, text=True, timeout=30)
+        assert done.returncode in (1, 3), done
+        assert f"bad.yaml:{place}" in done.stdout + done.stderr
+
+
+def test_check_accepts_the_shipped_files():
+    here = os.path.dirname(os.path.abspath(__file__))
+    for name in ("shunt.yaml", "demo.yaml"):
+        done = subprocess.run([SHUNT, "check", f"{here}/../../config/{name}"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
