@@ -14,7 +14,9 @@ EventLog::EventLog(Logger* logger, Post post)
       control_thread_(std::this_thread::get_id()),
       self_(std::make_shared<EventLog*>(this)) {}
 
-EventLog::~EventLog() { *self_ = nullptr; }
+EventLog::~EventLog() {
+  *self_ = nullptr;
+}
 
 void EventLog::publish(control::Event event) {
   if (event.wall_ms == 0) event.wall_ms = base::wall_now_ms();
@@ -62,7 +64,9 @@ int EventLog::subscribe(Callback callback) {
   return last_subscription_;
 }
 
-void EventLog::unsubscribe(int subscription) { subscriptions_.erase(subscription); }
+void EventLog::unsubscribe(int subscription) {
+  subscriptions_.erase(subscription);
+}
 
 void EventLog::deliver() {
   // A follower may publish: the delivery that runs already goes on to the new event.
@@ -71,7 +75,8 @@ void EventLog::deliver() {
     const std::scoped_lock lock(mutex_);
     delivery_posted_ = false;
   }
-  // Few at a time, so that a long backlog is not copied at once; the newest id decides when it ends.
+  // Few at a time, so that a long backlog is not copied at once; the newest id decides when it
+  // ends.
   constexpr std::size_t kBatch = 32;
   bool more = true;
   while (more) {

@@ -41,8 +41,8 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
   bool write_line() noexcept {
     std::size_t written = 0;
     while (written < line_.size()) {
-      // Waiting first also bounds the wait on blocking pipes: one that polls writable takes PIPE_BUF
-      // bytes (pipe(7)), so longer lines go out in such parts.
+      // Waiting first also bounds the wait on blocking pipes: one that polls writable takes
+      // PIPE_BUF bytes (pipe(7)), so longer lines go out in such parts.
       pollfd wait{.fd = fd_, .events = POLLOUT, .revents = 0};
       const int ready = ::poll(&wait, 1, stuck_ ? 0 : 1'000);
       if (ready < 0 && errno == EINTR) continue;
@@ -67,10 +67,14 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
 
 spdlog::level::level_enum to_spdlog(control::EventLevel level) noexcept {
   switch (level) {
-    case control::EventLevel::kDebug: return spdlog::level::debug;
-    case control::EventLevel::kInfo: return spdlog::level::info;
-    case control::EventLevel::kWarn: return spdlog::level::warn;
-    case control::EventLevel::kError: return spdlog::level::err;
+    case control::EventLevel::kDebug:
+      return spdlog::level::debug;
+    case control::EventLevel::kInfo:
+      return spdlog::level::info;
+    case control::EventLevel::kWarn:
+      return spdlog::level::warn;
+    case control::EventLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -105,9 +109,9 @@ void Logger::log(control::EventLevel level, std::string_view type, std::string_v
                  std::initializer_list<LogField> fields) {
   if (!enabled(level)) return;
   const std::span<const LogField> all(fields.begin(), fields.size());
-  backend_->logger->log(to_spdlog(level), spdlog::string_view_t(format_log_line(
-                                              options_, base::wall_now_ms(), level, type, all,
-                                              message)));
+  backend_->logger->log(to_spdlog(level),
+                        spdlog::string_view_t(format_log_line(options_, base::wall_now_ms(), level,
+                                                              type, all, message)));
 }
 
 void Logger::log(const control::Event& event) {

@@ -13,10 +13,14 @@ namespace {
 
 std::string_view name_of(control::EventLevel level) noexcept {
   switch (level) {
-    case control::EventLevel::kDebug: return "debug";
-    case control::EventLevel::kInfo: return "info";
-    case control::EventLevel::kWarn: return "warn";
-    case control::EventLevel::kError: return "error";
+    case control::EventLevel::kDebug:
+      return "debug";
+    case control::EventLevel::kInfo:
+      return "info";
+    case control::EventLevel::kWarn:
+      return "warn";
+    case control::EventLevel::kError:
+      return "error";
   }
   return "error";
 }
@@ -24,10 +28,14 @@ std::string_view name_of(control::EventLevel level) noexcept {
 // Priorities of syslog(3), as sd-daemon(3) takes them at the front of a line.
 std::string_view priority_of(control::EventLevel level) noexcept {
   switch (level) {
-    case control::EventLevel::kDebug: return "<7>";
-    case control::EventLevel::kInfo: return "<6>";
-    case control::EventLevel::kWarn: return "<4>";
-    case control::EventLevel::kError: return "<3>";
+    case control::EventLevel::kDebug:
+      return "<7>";
+    case control::EventLevel::kInfo:
+      return "<6>";
+    case control::EventLevel::kWarn:
+      return "<4>";
+    case control::EventLevel::kError:
+      return "<3>";
   }
   return "<3>";
 }
@@ -46,7 +54,7 @@ bool is_journal(int fd) noexcept {
   if (stream == nullptr) return false;
   unsigned long long device = 0;
   unsigned long long inode = 0;
-  struct stat file {};
+  struct stat file{};
   return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && ::fstat(fd, &file) == 0 &&
          file.st_dev == device && file.st_ino == inode;
 }

@@ -3,7 +3,8 @@
 namespace shunt::observe {
 namespace {
 
-// Length of the well-formed UTF-8 sequence at the front of text, 0 where it is broken (RFC 3629, 4).
+// Length of the well-formed UTF-8 sequence at the front of text, 0 where it is broken (RFC 3629,
+// 4).
 std::size_t utf8_length(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -43,12 +44,23 @@ void append_hex_escape(std::string& line, unsigned char byte) {
 // The short escapes that logfmt readers and JSON share; false where there is none.
 bool append_short_escape(std::string& line, char c) {
   switch (c) {
-    case '"': line += "\\\""; return true;
-    case '\\': line += "\\\\"; return true;
-    case '\n': line += "\\n"; return true;
-    case '\r': line += "\\r"; return true;
-    case '\t': line += "\\t"; return true;
-    default: return false;
+    case '"':
+      line += "\\\"";
+      return true;
+    case '\\':
+      line += "\\\\";
+      return true;
+    case '\n':
+      line += "\\n";
+      return true;
+    case '\r':
+      line += "\\r";
+      return true;
+    case '\t':
+      line += "\\t";
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -1,5 +1,5 @@
-// EventLog: where every event arrives. It gives ids, keeps the last base::kEventsKept, logs each one
-// and hands them to followers (the admin API's event streams).
+// EventLog: where every event arrives. It gives ids, keeps the last base::kEventsKept, logs each
+// one and hands them to followers (the admin API's event streams).
 #pragma once
 
 #include <cstddef>
@@ -30,8 +30,9 @@ class EventLog final : public control::EventSink {
   explicit EventLog(Logger* logger, Post post = {});
   ~EventLog() override;  // on the control thread; what was posted and has not run does nothing
 
-  // Any control-side thread; never blocks on disk. Gives the id, and wall_ms where it is 0. Followers
-  // are called on the control thread alone: before this returns when it is the caller, else soon.
+  // Any control-side thread; never blocks on disk. Gives the id, and wall_ms where it is 0.
+  // Followers are called on the control thread alone: before this returns when it is the caller,
+  // else soon.
   void publish(control::Event event) override;
 
   // The oldest `max` of the kept events with an id above `id`, oldest first. Any thread.

@@ -3,8 +3,8 @@
 //   2026-11-23T10:00:00.123Z info switch app=web from=blue to=green epoch=42 msg="green is live"
 //   {"time":"2026-11-23T10:00:00.123Z","level":"info","type":"switch","app":"web",...,"msg":"..."}
 //
-// A descriptor that is journald's (JOURNAL_STREAM, systemd.exec(5)) gets "<6>info switch ..." instead:
-// the priority in front (sd-daemon(3)), and no time, which the journal records by itself.
+// A descriptor that is journald's (JOURNAL_STREAM, systemd.exec(5)) gets "<6>info switch ..."
+// instead: the priority in front (sd-daemon(3)), and no time, which the journal records by itself.
 //
 // Lines are formatted by the caller and written by a thread of their own. The queue between them is
 // bounded: when the reader of the descriptor is too slow the oldest lines are dropped and counted,
@@ -42,7 +42,8 @@ struct LogOptions {
 // The line for a message, without the newline. Pure.
 [[nodiscard]] std::string format_log_line(const LogOptions& options, std::int64_t wall_ms,
                                           control::EventLevel level, std::string_view type,
-                                          std::span<const LogField> fields, std::string_view message);
+                                          std::span<const LogField> fields,
+                                          std::string_view message);
 
 class Logger {
  public:

@@ -47,8 +47,9 @@ std::string line(const LogOptions& options, std::string_view message = "green is
 }
 
 TEST(LogLine, TextHasTimeLevelTypeAndFields) {
-  EXPECT_EQ(line({}),
-            "2023-11-14T22:13:20.123Z info switch app=web from=blue epoch=42 msg=\"green is live\"");
+  EXPECT_EQ(
+      line({}),
+      "2023-11-14T22:13:20.123Z info switch app=web from=blue epoch=42 msg=\"green is live\"");
 }
 
 TEST(LogLine, JsonHasTheSameFacts) {
@@ -88,7 +89,8 @@ TEST(Logger, WritesWhatItWasGivenBeforeItEnds) {
     EXPECT_EQ(logger.dropped(), 0U);
   }
   const std::string text = pipe.read_all();
-  EXPECT_THAT(text, MatchesRegex("[0-9TZ:.-]+ warn limit worker=1 msg=\"no descriptors left\"\n.*"));
+  EXPECT_THAT(text,
+              MatchesRegex("[0-9TZ:.-]+ warn limit worker=1 msg=\"no descriptors left\"\n.*"));
   EXPECT_THAT(text, HasSubstr("2023-11-14T22:13:20.123Z info switch app=web to=green "
                               "actor=\"uid 0\" reason=\"release 7\"\n"));
   EXPECT_THAT(text, testing::Not(HasSubstr("noise")));
@@ -120,7 +122,7 @@ TEST(Logger, LongLinesArriveWhole) {
 
 TEST(Journal, IsRecognisedByTheStreamThatTheEnvironmentNames) {
   Pipe pipe;
-  struct stat file {};
+  struct stat file{};
   ASSERT_EQ(::fstat(pipe.write.get(), &file), 0);
   ::unsetenv("JOURNAL_STREAM");
   EXPECT_FALSE(is_journal(pipe.write.get()));
