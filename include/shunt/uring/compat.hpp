@@ -1,0 +1,13 @@
+// Names of io_uring features that are younger than the liburing 2.3 of Debian 12. Values are the
+// kernel's (include/uapi/linux/io_uring.h); they never change once released.
+#pragma once
+
+#include <cstdint>
+
+namespace shunt::uring::compat {
+
+// 6.15: a task that waits in io_uring_enter is not counted as waiting for I/O.
+inline constexpr std::uint32_t kEnterNoIowait = 1U << 7;
+inline constexpr std::uint32_t kFeatureNoIowait = 1U << 17;
+
+}  // namespace shunt::uring::compat

@@ -1,0 +1,173 @@
+// SystemKernel: the real Kernel (kernel.hpp has the meaning of every call). Inline, because the
+// data path is little more than these calls. One thread: the one that created it.
+#pragma once
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "shunt/uring/buffer_ring.hpp"
+#include "shunt/uring/kernel.hpp"
+#include "shunt/uring/ring.hpp"
+
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+namespace shunt::uring {
+
+struct SystemKernelOptions {
+  RingOptions ring;
+  // Few and hot: the memory that is touched decides the speed, so the set is about the size of an
+  // L2 cache. A receive takes at most one buffer, and so bounds a send.
+  std::uint32_t buffers = 64;
+  std::uint32_t buffer_bytes = 32 * 1024;
+};
+
+class SystemKernel {
+ public:
+  // On the thread that will use it.
+  [[nodiscard]] static base::Result<std::unique_ptr<SystemKernel>> create(
+      const SystemKernelOptions& options);
+
+  [[nodiscard]] const Features& features() const noexcept { return ring_->features(); }
+
+  // ---- Ring operations.
+
+  void accept_multishot(int fd, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    if (features().multishot_accept) {
+      io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, kSocketFlags);
+    } else {
+      io_uring_prep_accept(sqe, fd, nullptr, nullptr, kSocketFlags);
+    }
+    sqe->user_data = tag.encode();
+  }
+  void receive(int fd, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = BufferRing::kGroup;
+    sqe->user_data = tag.encode();
+  }
+  void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first,
+            Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_send(sqe, fd, data, length, MSG_WAITALL | MSG_NOSIGNAL);
+    if (poll_first) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+    sqe->user_data = tag.encode();
+  }
+  void poll(int fd, std::uint32_t events, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_poll_add(sqe, fd, events);
+    sqe->user_data = tag.encode();
+  }
+  void read_wake(int fd, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_read(sqe, fd, &wake_count_, sizeof(wake_count_), 0);
+    sqe->user_data = tag.encode();
+  }
+  void cancel_fd(int fd, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
+    sqe->user_data = tag.encode();
+  }
+  void cancel_tag(Tag target, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_cancel64(sqe, target.encode(), 0);
+    sqe->user_data = tag.encode();
+  }
+
+  int submit_and_wait(base::Duration timeout) noexcept { return ring_->enter(timeout); }
+  [[nodiscard]] bool has_completions() const noexcept { return ring_->has_completions(); }
+  std::size_t reap(std::span<Completion> completions) noexcept {
+    Completion* out = completions.data();
+    return ring_->reap(
+        static_cast<std::uint32_t>(completions.size()), [&](const io_uring_cqe& cqe) {
+          out->tag = Tag::decode(cqe.user_data);
+          out->result = cqe.res;
+          out->buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0
+                            ? static_cast<BufferId>(cqe.flags >> IORING_CQE_BUFFER_SHIFT)
+                            : kNoBuffer;
+          out->more = (cqe.flags & IORING_CQE_F_MORE) != 0;
+          out->more_to_read = (cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+          ++out;
+        });
+  }
+
+  // ---- Receive buffers.
+
+  [[nodiscard]] std::uint32_t buffer_count() const noexcept { return buffers_->count(); }
+  [[nodiscard]] std::uint32_t buffer_bytes() const noexcept { return buffers_->bytes(); }
+  [[nodiscard]] std::byte* buffer(BufferId id) noexcept { return buffers_->at(id); }
+  void recycle(BufferId id) noexcept { buffers_->recycle(id); }
+
+  // ---- Direct calls.
+
+  int open_stream(int family) noexcept {
+    return result_of(::socket(family, SOCK_STREAM | kSocketFlags, 0));
+  }
+  int bind_source(int fd, const base::Endpoint& address) noexcept {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    return result_of(::bind(fd, address.address(), address.length()));
+  }
+  int connect(int fd, const base::Endpoint& address) noexcept {
+    return result_of(::connect(fd, address.address(), address.length()));
+  }
+  int disconnect(int fd) noexcept {
+    sockaddr unspecified{};
+    unspecified.sa_family = AF_UNSPEC;
+    return result_of(::connect(fd, &unspecified, sizeof(unspecified)));
+  }
+  int take_error(int fd) noexcept {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
+    return -error;
+  }
+  void set_stream_options(int fd, const StreamOptions& options) noexcept;
+  [[nodiscard]] base::Endpoint peer_address(int fd) noexcept {
+    sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+    return {reinterpret_cast<const sockaddr*>(&address), length};
+  }
+  int shutdown_write(int fd) noexcept { return result_of(::shutdown(fd, SHUT_WR)); }
+  int unsent(int fd) noexcept {
+    int bytes = 0;
+    return ::ioctl(fd, TIOCOUTQ, &bytes) == 0 ? bytes : -errno;
+  }
+  int accept_now(int fd) noexcept {
+    return result_of(::accept4(fd, nullptr, nullptr, kSocketFlags));
+  }
+  void close(int fd) noexcept { ::close(fd); }
+  void reset(int fd) noexcept {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    ::close(fd);
+  }
+
+  [[nodiscard]] base::Instant now() const noexcept { return base::monotonic_now(); }
+  [[nodiscard]] std::int64_t wall_ms() const noexcept { return base::wall_now_ms(); }
+
+ private:
+  static constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+  SystemKernel() noexcept = default;
+  static int result_of(int result) noexcept { return result >= 0 ? result : -errno; }
+
+  std::unique_ptr<Ring> ring_;
+  std::unique_ptr<BufferRing> buffers_;  // goes before the ring
+  std::uint64_t wake_count_ = 0;
+};
+
+static_assert(Kernel<SystemKernel>);
+
+}  // namespace shunt::uring

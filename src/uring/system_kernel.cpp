@@ -1,0 +1,32 @@
+#include "shunt/uring/system_kernel.hpp"
+
+namespace shunt::uring {
+
+base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
+    const SystemKernelOptions& options) {
+  std::unique_ptr<SystemKernel> kernel(new SystemKernel);
+  auto ring = Ring::create(options.ring);
+  if (!ring) return tl::unexpected(std::move(ring.error()));
+  kernel->ring_ = std::move(*ring);
+  auto buffers = BufferRing::create(*kernel->ring_, options.buffers, options.buffer_bytes);
+  if (!buffers) return tl::unexpected(std::move(buffers.error()));
+  kernel->buffers_ = std::move(*buffers);
+  return kernel;
+}
+
+void SystemKernel::set_stream_options(int fd, const StreamOptions& options) noexcept {
+  // A Unix socket refuses all of them, which does no harm.
+  const int on = 1;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) return;
+  if (options.keepalive_idle == 0) return;
+  const auto set = [fd](int level, int name, std::uint32_t value) {
+    const int number = static_cast<int>(value);
+    ::setsockopt(fd, level, name, &number, sizeof(number));
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive_idle);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval);
+  set(IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+}  // namespace shunt::uring

@@ -1,0 +1,31 @@
+#include "shunt/uring/features.hpp"
+
+#include <gtest/gtest.h>
+
+namespace shunt::uring {
+namespace {
+
+TEST(Features, AreAllWantedWhenNothingIsDisabled) {
+  const auto features = parse_disabled("");
+  ASSERT_TRUE(features);
+  EXPECT_TRUE(features->defer_taskrun && features->no_iowait && features->multishot_accept);
+}
+
+TEST(Features, AreSwitchedOffByName) {
+  const auto features = parse_disabled("defer_taskrun,,no_iowait");
+  ASSERT_TRUE(features);
+  EXPECT_FALSE(features->defer_taskrun);
+  EXPECT_FALSE(features->no_iowait);
+  EXPECT_TRUE(features->single_issuer);
+  EXPECT_EQ(features->names(), "single_issuer coop_taskrun registered_ring multishot_accept");
+}
+
+TEST(Features, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {
+  const auto features = parse_disabled("defer_taskrun,sqpoll");
+  ASSERT_FALSE(features);
+  EXPECT_NE(features.error().message.find("\"sqpoll\""), std::string::npos);
+  EXPECT_NE(features.error().hint.find("registered_ring"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace shunt::uring

@@ -1,0 +1,277 @@
+// SystemKernel against the running kernel: each test states one promise of kernel.hpp.
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "shunt/uring/system_kernel.hpp"
+
+namespace shunt::uring {
+namespace {
+
+using base::kSecond;
+
+struct Pair {
+  int a = -1, b = -1;
+  Pair() {
+    int fds[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    a = fds[0];
+    b = fds[1];
+  }
+  ~Pair() {
+    ::close(a);
+    if (b >= 0) ::close(b);
+  }
+  void close_b() { ::close(std::exchange(b, -1)); }
+};
+
+// Parameter: what is switched off, so that every step of the ladder is used.
+class KernelTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    SystemKernelOptions options;
+    options.ring.wanted = *parse_disabled(GetParam());
+    options.buffers = 4;
+    options.buffer_bytes = 4096;
+    auto made = SystemKernel::create(options);
+    ASSERT_TRUE(made) << made.error().message << "; " << made.error().hint;
+    kernel = std::move(*made);
+  }
+
+  // The completion of `tag`, waiting for it; others are kept for later calls.
+  Completion wait(Tag tag) {
+    for (int turns = 0; turns < 1000; ++turns) {
+      for (auto it = seen.begin(); it != seen.end(); ++it) {
+        if (it->tag == tag) {
+          const Completion found = *it;
+          seen.erase(it);
+          return found;
+        }
+      }
+      EXPECT_EQ(kernel->submit_and_wait(10 * kSecond), 0);
+      std::array<Completion, 8> batch;
+      const std::size_t count = kernel->reap(batch);
+      seen.insert(seen.end(), batch.begin(), batch.begin() + count);
+    }
+    ADD_FAILURE() << "no completion came";
+    return {};
+  }
+
+  std::string text(const Completion& completion) {
+    const std::string out(reinterpret_cast<const char*>(kernel->buffer(completion.buffer)),
+                          static_cast<std::size_t>(completion.result));
+    kernel->recycle(completion.buffer);
+    return out;
+  }
+
+  std::unique_ptr<SystemKernel> kernel;
+  std::deque<Completion> seen;
+};
+
+constexpr Tag kReceive{1, 7, 9}, kSend{2, 7, 9}, kCancel{3, 7, 9}, kPoll{4, 0, 0}, kAccept{5, 1, 1};
+
+TEST_P(KernelTest, CarriesBytesAndTheEnd) {
+  Pair pair;
+  kernel->receive(pair.a, kReceive);
+  kernel->send(pair.b, reinterpret_cast<const std::byte*>("hello"), 5, false, kSend);
+  EXPECT_EQ(wait(kSend).result, 5);
+  const Completion got = wait(kReceive);
+  ASSERT_EQ(got.result, 5);
+  EXPECT_EQ(text(got), "hello");
+  kernel->receive(pair.a, kReceive);
+  EXPECT_EQ(kernel->shutdown_write(pair.b), 0);
+  EXPECT_EQ(wait(kReceive).result, 0);
+}
+
+TEST_P(KernelTest, AReceiveWithoutAFreeBufferSaysSoAndReadsNothing) {
+  Pair pair;
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(::send(pair.b, "x", 1, 0), 1);
+    kernel->receive(pair.a, kReceive);
+    ASSERT_EQ(wait(kReceive).result, 1);
+  }
+  ASSERT_EQ(::send(pair.b, "y", 1, 0), 1);
+  kernel->receive(pair.a, kReceive);
+  EXPECT_EQ(wait(kReceive).result, -ENOBUFS);
+  kernel->recycle(2);
+  kernel->receive(pair.a, kReceive);
+  const Completion got = wait(kReceive);
+  EXPECT_EQ(got.result, 1);
+  EXPECT_EQ(got.buffer, 2);
+  EXPECT_EQ(text(got), "y");
+}
+
+TEST_P(KernelTest, CancelByDescriptorEndsEveryOperation) {
+  Pair pair;
+  kernel->receive(pair.a, kReceive);
+  kernel->poll(pair.a, POLLIN, kPoll);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  kernel->cancel_fd(pair.a, kCancel);
+  EXPECT_EQ(wait(kReceive).result, -ECANCELED);
+  EXPECT_EQ(wait(kPoll).result, -ECANCELED);
+  EXPECT_EQ(wait(kCancel).result, 2);
+}
+
+TEST_P(KernelTest, ACancelledSendTellsWhatWentOut) {
+  Pair pair;
+  const std::string big(8 << 20, 'z');
+  kernel->send(pair.a, reinterpret_cast<const std::byte*>(big.data()),
+               static_cast<std::uint32_t>(big.size()), false, kSend);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  kernel->cancel_tag(kSend, kCancel);
+  const Completion sent = wait(kSend);
+  EXPECT_EQ(wait(kCancel).result, 0);
+  std::size_t received = 0;
+  std::string chunk(1 << 16, 0);
+  for (ssize_t n; (n = ::recv(pair.b, chunk.data(), chunk.size(), 0)) > 0;) {
+    received += static_cast<std::size_t>(n);
+  }
+  EXPECT_GT(received, 0U);
+  EXPECT_EQ(static_cast<std::size_t>(sent.result), received);
+}
+
+TEST_P(KernelTest, ASendToAClosedPeerFailsWithoutASignal) {
+  Pair pair;
+  pair.close_b();
+  kernel->send(pair.a, reinterpret_cast<const std::byte*>("x"), 1, false, kSend);
+  EXPECT_EQ(wait(kSend).result, -EPIPE);
+}
+
+TEST_P(KernelTest, AFullQueueOfSubmissionsIsHandedOverByItself) {
+  Pair pair;
+  for (int i = 0; i < 3000; ++i) kernel->poll(pair.a, POLLOUT, Tag{4, 0, 1});
+  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(wait(Tag{4, 0, 1}).result & POLLOUT);
+}
+
+TEST_P(KernelTest, WaitsNoLongerThanAsked) {
+  const base::Instant before = kernel->now();
+  EXPECT_EQ(kernel->submit_and_wait(2 * base::kMillisecond), 0);
+  EXPECT_GE(kernel->now() - before, 2 * base::kMillisecond);
+  EXPECT_FALSE(kernel->has_completions());
+}
+
+TEST_P(KernelTest, TheWakeReadEndsAWait) {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  kernel->read_wake(fd, kPoll);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  EXPECT_FALSE(kernel->has_completions());
+  ASSERT_EQ(::eventfd_write(fd, 1), 0);
+  EXPECT_EQ(wait(kPoll).result, 8);
+  ::close(fd);
+}
+
+class TcpKernelTest : public KernelTest {
+ protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    listener = kernel->open_stream(AF_INET);
+    const auto any = base::Endpoint::parse("127.0.0.1:0");
+    ASSERT_EQ(::bind(listener, any->address(), any->length()), 0);
+    ASSERT_EQ(::listen(listener, 16), 0);
+    sockaddr_in address;
+    socklen_t length = sizeof(address);
+    ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    here = base::Endpoint(reinterpret_cast<const sockaddr*>(&address), length);
+  }
+  void TearDown() override { ::close(listener); }
+
+  int listener = -1;
+  base::Endpoint here;
+};
+
+TEST_P(TcpKernelTest, AcceptsManyAndStopsOnCancel) {
+  std::array<int, 3> clients;
+  for (int& client : clients) {
+    client = kernel->open_stream(AF_INET);
+    const int result = kernel->connect(client, here);
+    ASSERT_TRUE(result == 0 || result == -EINPROGRESS);
+  }
+  kernel->accept_multishot(listener, kAccept);
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const Completion accepted = wait(kAccept);
+    ASSERT_GE(accepted.result, 0);
+    EXPECT_EQ(accepted.more, kernel->features().multishot_accept);
+    if (!accepted.more) kernel->accept_multishot(listener, kAccept);
+    EXPECT_TRUE(kernel->peer_address(accepted.result).valid());
+    kernel->close(accepted.result);
+  }
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  kernel->cancel_fd(listener, kCancel);
+  const Completion last = wait(kAccept);
+  EXPECT_EQ(last.result, -ECANCELED);
+  EXPECT_FALSE(last.more);
+  EXPECT_EQ(kernel->accept_now(listener), -EAGAIN);
+  for (const int client : clients) kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, ADisconnectTakesBackAConnectThatNobodyUsed) {
+  const int client = kernel->open_stream(AF_INET);
+  kernel->connect(client, here);
+  kernel->poll(client, POLLOUT, kPoll);
+  EXPECT_TRUE(wait(kPoll).result & POLLOUT);
+  EXPECT_EQ(kernel->take_error(client), 0);
+  EXPECT_EQ(kernel->disconnect(client), 0);
+  const int accepted = kernel->accept_now(listener);
+  ASSERT_GE(accepted, 0);
+  char byte;
+  EXPECT_EQ(::recv(accepted, &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  kernel->close(accepted);
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, ARefusedConnectIsToldByTheSocketsError) {
+  ::close(std::exchange(listener, kernel->open_stream(AF_INET)));
+  const int client = kernel->open_stream(AF_INET);
+  kernel->connect(client, here);
+  kernel->poll(client, POLLOUT, kPoll);
+  EXPECT_TRUE(wait(kPoll).result & POLLERR);
+  EXPECT_EQ(kernel->take_error(client), -ECONNREFUSED);
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, AResetReachesThePeerAsAReset) {
+  const int client = kernel->open_stream(AF_INET);
+  kernel->connect(client, here);
+  kernel->accept_multishot(listener, kAccept);
+  const int accepted = wait(kAccept).result;
+  ASSERT_GE(accepted, 0);
+  kernel->receive(client, kReceive);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  kernel->reset(accepted);
+  EXPECT_EQ(wait(kReceive).result, -ECONNRESET);
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, BindsASourceAddressAndConnectsFromIt) {
+  const int client = kernel->open_stream(AF_INET);
+  ASSERT_EQ(kernel->bind_source(client, *base::Endpoint::parse("127.0.0.9")), 0);
+  kernel->connect(client, here);
+  kernel->accept_multishot(listener, kAccept);
+  const int accepted = wait(kAccept).result;
+  EXPECT_EQ(kernel->peer_address(accepted).host(), "127.0.0.9");
+  kernel->close(accepted);
+  kernel->close(client);
+}
+
+const auto kEveryStep =
+    testing::Values("", "defer_taskrun", "defer_taskrun,single_issuer",
+                    "defer_taskrun,single_issuer,coop_taskrun,registered_ring,no_iowait,"
+                    "multishot_accept");
+INSTANTIATE_TEST_SUITE_P(Without, KernelTest, kEveryStep);
+INSTANTIATE_TEST_SUITE_P(Without, TcpKernelTest, kEveryStep);
+
+TEST(Tag, KeepsKindSlotAndGenerationInSixtyFourBits) {
+  const Tag tag{255, 0xFFFFFFFF, Tag::kGenerationMask};
+  EXPECT_EQ(Tag::decode(tag.encode()), tag);
+  EXPECT_EQ(Tag::decode(Tag{1, 2, 3}.encode()), (Tag{1, 2, 3}));
+}
+
+}  // namespace
+}  // namespace shunt::uring
