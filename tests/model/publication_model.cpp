@@ -1,0 +1,322 @@
+#include "tests/model/publication_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <deque>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+
+namespace shunt::model {
+namespace {
+
+constexpr int kWorkersMax = 2;
+constexpr int kBufferMax = 3;
+constexpr std::int8_t kNone = -1;
+
+// What the protocol's word says.
+struct Word {
+  std::int8_t revision = 0;
+  bool connecting = false;
+  bool online = false;
+};
+
+enum class Place : std::int8_t { kAsleep, kMarked, kInTurn, kOfflineButUsing };
+
+struct Worker {
+  Place place = Place::kAsleep;
+  std::int8_t follows = 0;      // the revision that its next mark will say
+  std::int8_t root = kNone;     // the root pointer that it holds
+  std::int8_t connect = kNone;  // the root on whose behalf a connect is under way
+  std::int8_t pending = 0;      // stores in its buffer
+  std::array<Word, kBufferMax> buffer{};
+};
+
+enum class PublisherPlace : std::int8_t { kIdle, kReadEarly, kReclaiming };
+
+struct Publisher {
+  PublisherPlace place = PublisherPlace::kIdle;
+  std::int8_t next_word = 0;              // the word that it reads next while reclaiming
+  std::int8_t oldest_read = 0;            // of the words read so far
+  std::array<Word, kWorkersMax> early{};  // words read before the exchange (a planted fault)
+};
+
+// Everything in bytes, so that a state is its own key.
+struct State {
+  std::int8_t root = 0;                   // memory: the published root
+  std::int8_t reclaimed_below = 0;        // roots that are freed
+  std::array<Word, kWorkersMax> words{};  // memory
+  std::array<Worker, kWorkersMax> workers{};
+  std::array<std::int8_t, kWorkersMax> judged{};  // what the publisher judged adopted, by worker
+  Publisher publisher;
+};
+static_assert(std::has_unique_object_representations_v<State>, "no padding in a key");
+
+std::string key_of(const State& state) {
+  return {reinterpret_cast<const char*>(&state), sizeof(state)};
+}
+State state_of(const std::string& key) {
+  State state;
+  std::memcpy(&state, key.data(), sizeof(state));
+  return state;
+}
+
+bool is_adopted(const Word& word, std::int8_t revision) {
+  return (!word.online && !word.connecting) || word.revision >= revision;
+}
+
+class Explorer {
+ public:
+  Explorer(const Limits& limits, const Faults& faults) : limits_(limits), faults_(faults) {}
+
+  Outcome run() {
+    add(State{}, "", "start");
+    while (!open_.empty() && outcome_.violation.empty()) {
+      from_ = std::move(open_.front());
+      open_.pop_front();
+      const State state = state_of(from_);
+      note_progress(state);
+      for (int i = 0; i < limits_.workers; ++i) step_worker(state, i);
+      step_publisher(state);
+    }
+    outcome_.states = seen_.size();
+    return std::move(outcome_);
+  }
+
+ private:
+  struct Origin {
+    std::string from;
+    std::string step;
+  };
+
+  // ---- A worker's steps.
+
+  void step_worker(const State& state, int i) {
+    const Worker& worker = state.workers[i];
+    if (worker.pending > 0) {
+      next(state, i, "store buffer drains", [&](State& s) { drain_one(s, i); });
+    }
+    if (worker.connect != kNone) {
+      next(state, i, "connect succeeds", [&](State& s) {
+        if (worker.connect < state.judged[i]) violate("a connect to a left pool succeeded");
+        s.workers[i].connect = kNone;
+      });
+    }
+    switch (worker.place) {
+      case Place::kAsleep:
+        mark_online(state, i, "wakes and marks itself online");
+        break;
+      case Place::kMarked:
+        next(state, i, "reads the root", [&](State& s) {
+          s.workers[i].root = state.root;
+          s.workers[i].place = Place::kInTurn;
+          if (faults_.revision_advances_before_repointing) s.workers[i].follows = state.root;
+        });
+        break;
+      case Place::kInTurn:
+        step_in_turn(state, i);
+        break;
+      case Place::kOfflineButUsing:
+        next(state, i, "uses its root once more and sleeps", [&](State& s) {
+          use_root(s, i);
+          s.workers[i].root = kNone;
+          s.workers[i].place = Place::kAsleep;
+        });
+        break;
+    }
+  }
+
+  void step_in_turn(const State& state, int i) {
+    const Worker& worker = state.workers[i];
+    const bool behind = worker.connect != kNone && worker.connect < worker.root;
+    if (behind && !faults_.repointing_left_out) {
+      next(state, i, "re-points its connect", [&](State& s) { begin_connect(s, i); });
+    }
+    if (worker.connect == kNone) {
+      next(state, i, "begins a connect", [&](State& s) { begin_connect(s, i); });
+    }
+    mark_online(state, i, "begins its next turn");
+    if (worker.pending < limits_.store_buffer) {
+      next(state, i, "marks itself offline", [&](State& s) {
+        settle(s.workers[i]);
+        // The offline mark is a release store: it may wait in the buffer.
+        store(s, i, {worker_word(s.workers[i], false)});
+        if (faults_.root_used_after_offline_mark) {
+          s.workers[i].place = Place::kOfflineButUsing;
+        } else {
+          s.workers[i].root = kNone;
+          s.workers[i].place = Place::kAsleep;
+        }
+      });
+    }
+  }
+
+  void mark_online(const State& state, int i, std::string_view what) {
+    if (faults_.online_mark_is_release && state.workers[i].pending >= limits_.store_buffer) return;
+    next(state, i, what, [&](State& s) {
+      settle(s.workers[i]);
+      s.workers[i].root = kNone;
+      s.workers[i].place = Place::kMarked;
+      store(s, i, worker_word(s.workers[i], true));
+      if (faults_.online_mark_is_release) return;
+      while (s.workers[i].pending > 0) drain_one(s, i);
+    });
+  }
+
+  // At the end of a turn the worker follows its root, if no connect is left for an older one.
+  void settle(Worker& worker) const {
+    if (worker.root == kNone) return;
+    const bool behind = worker.connect != kNone && worker.connect < worker.root;
+    if (!behind || faults_.repointing_left_out) worker.follows = worker.root;
+  }
+
+  [[nodiscard]] Word worker_word(const Worker& worker, bool online) const {
+    return {worker.follows, worker.connect != kNone && !faults_.connecting_bit_left_out, online};
+  }
+
+  void begin_connect(State& state, int i) {
+    Worker& worker = state.workers[i];
+    use_root(state, i);
+    if (worker.root < state.judged[i]) violate("a connect began on a root older than the adopted");
+    worker.connect = worker.root;
+  }
+
+  void use_root(const State& state, int i) {
+    if (state.workers[i].root < state.reclaimed_below) violate("a reclaimed root was dereferenced");
+  }
+
+  static void store(State& state, int i, const Word& word) {
+    Worker& worker = state.workers[i];
+    worker.buffer[worker.pending++] = word;
+  }
+
+  static void drain_one(State& state, int i) {
+    Worker& worker = state.workers[i];
+    state.words[i] = worker.buffer[0];
+    std::shift_left(worker.buffer.begin(), worker.buffer.end(), 1);
+    worker.buffer[--worker.pending] = {};  // equal states have equal keys
+  }
+
+  // ---- The publisher's steps.
+
+  void step_publisher(const State& state) {
+    switch (state.publisher.place) {
+      case PublisherPlace::kIdle:
+        publish(state);
+        judge(state);
+        next(state, kNone, "begins to reclaim", [&](State& s) {
+          s.publisher.place = PublisherPlace::kReclaiming;
+          s.publisher.oldest_read = state.root;
+        });
+        break;
+      case PublisherPlace::kReadEarly:
+        next(state, kNone, "exchanges the root and judges by what it read", [&](State& s) {
+          ++s.root;
+          for (int i = 0; i < limits_.workers; ++i) judge_by(s, i, s.publisher.early[i]);
+          s.publisher = {};
+        });
+        break;
+      case PublisherPlace::kReclaiming:
+        reclaim(state);
+        break;
+    }
+  }
+
+  void publish(const State& state) {
+    if (state.root == limits_.publications) return;
+    if (faults_.publisher_reads_before_exchange) {
+      next(state, kNone, "reads every word before its exchange", [&](State& s) {
+        s.publisher.place = PublisherPlace::kReadEarly;
+        s.publisher.early = state.words;
+      });
+      return;
+    }
+    next(state, kNone, "exchanges the root", [](State& s) { ++s.root; });
+  }
+
+  void judge(const State& state) {
+    if (faults_.publisher_reads_before_exchange) return;
+    for (int i = 0; i < limits_.workers; ++i) {
+      next(state, kNone, i == 0 ? "judges worker 0" : "judges worker 1",
+           [&](State& s) { judge_by(s, i, s.words[i]); });
+    }
+  }
+
+  void judge_by(State& state, int i, const Word& word) {
+    if (!is_adopted(word, state.root)) return;
+    state.judged[i] = std::max(state.judged[i], state.root);
+    const std::int8_t connect = state.workers[i].connect;
+    if (connect != kNone && connect < state.judged[i]) {
+      violate("judged adopted with a connect to a left pool under way");
+    }
+  }
+
+  // One word a step, as reclaim() reads them; then everything older than the oldest is freed.
+  void reclaim(const State& state) {
+    const int i = state.publisher.next_word;
+    if (i < limits_.workers) {
+      next(state, kNone, "reads a word to reclaim by", [&](State& s) {
+        const Word& word = s.words[i];
+        if (word.online) s.publisher.oldest_read = std::min(s.publisher.oldest_read, word.revision);
+        ++s.publisher.next_word;
+      });
+      return;
+    }
+    next(state, kNone, "reclaims", [](State& s) {
+      s.reclaimed_below = std::max(s.reclaimed_below, s.publisher.oldest_read);
+      s.publisher = {};
+    });
+  }
+
+  // ---- The graph.
+
+  template <class Change>
+  void next(const State& state, int worker, std::string_view what, Change&& change) {
+    if (!outcome_.violation.empty()) return;
+    State changed = state;
+    change(changed);
+    std::string step = worker == kNone ? "publisher " : "worker " + std::to_string(worker) + " ";
+    step += what;
+    if (!broken_.empty()) {
+      outcome_.violation = std::exchange(broken_, {});
+      outcome_.steps.push_back(std::move(step));
+      for (std::string key = from_; !key.empty(); key = seen_.at(key).from) {
+        outcome_.steps.push_back(seen_.at(key).step);
+      }
+      std::reverse(outcome_.steps.begin(), outcome_.steps.end());
+      return;
+    }
+    add(changed, from_, step);
+  }
+
+  void add(const State& state, const std::string& from, std::string step) {
+    const std::string key = key_of(state);
+    if (seen_.try_emplace(key, Origin{from, std::move(step)}).second) open_.push_back(key);
+  }
+
+  void violate(std::string_view what) { broken_ = what; }
+
+  void note_progress(const State& state) {
+    int least = state.judged[0];
+    for (int i = 1; i < limits_.workers; ++i) least = std::min<int>(least, state.judged[i]);
+    outcome_.adopted_by_all = std::max(outcome_.adopted_by_all, least);
+  }
+
+  const Limits limits_;
+  const Faults faults_;
+  std::unordered_map<std::string, Origin> seen_;
+  std::deque<std::string> open_;
+  std::string from_;    // the state whose steps are being taken
+  std::string broken_;  // set by the step being taken
+  Outcome outcome_;
+};
+
+}  // namespace
+
+Outcome explore(const Limits& limits, const Faults& faults) {
+  return Explorer(limits, faults).run();
+}
+
+}  // namespace shunt::model
