@@ -36,8 +36,7 @@ LINES_MAX = {"include": 400, "src": 400, "bench": 400, "tests": 600}
 MAY_SLEEP = {
     "bench/*": "a load generator keeps a schedule of time; nothing is concluded from a sleep",
     "tests/tidy/*": "names the calls that it forbids",
-    "tests/e2e/conftest.py": "polls a condition with a deadline; the one place that does",
-    "tests/e2e/wait.py": "polls a condition with a deadline; the one place that does",
+    "tests/e2e/harness.py": "polls a condition with a deadline; the one place that does",
 }
 SLEEPS = r"\bsleep_(?:for|until)\b|\bu?sleep\s*\(|\bnanosleep\b"
 
