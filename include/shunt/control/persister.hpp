@@ -1,0 +1,67 @@
+// Persister: the thread that writes decisions, so that a stuck disk stalls neither traffic nor the
+// control thread. Answers come back as handlers posted to the control thread's executor.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/control/state_store.hpp"
+
+namespace shunt::control {
+
+struct PersistResult {
+  WriteResult write;
+  bool durable = false;     // ok, and synced
+  base::Duration took = 0;  // submit to the end of the write
+};
+
+// All members are the control thread's; the thread inside is the Persister's own.
+class Persister {
+ public:
+  using Done = std::function<void(PersistResult)>;
+  using Ticket = std::uint64_t;
+
+  // Starts the thread. `control` runs the answers.
+  Persister(StateStore store, boost::asio::any_io_executor control);
+  ~Persister();  // writes what was submitted and joins; answers that are still to come are dropped
+  Persister(const Persister&) = delete;
+  Persister& operator=(const Persister&) = delete;
+
+  // Documents are written in the order of submission; `done` runs exactly once, unless cancelled.
+  Ticket submit(std::string json, Done done);
+  // True: it had not begun and never will, `done` is dropped. False: it is being written or was.
+  bool cancel(Ticket ticket);
+  // Notes, after whatever was submitted, that this sequence was acknowledged.
+  void acknowledge(std::uint64_t sequence);
+  [[nodiscard]] bool syncs() const noexcept { return syncs_; }
+
+ private:
+  struct Job {
+    Ticket ticket = 0;
+    std::string json;
+    Done done;
+    base::Instant submitted = 0;
+    std::uint64_t acknowledged = 0;  // not 0: a note, no document
+  };
+  void run();
+
+  StateStore store_;  // the thread's, after construction
+  const bool syncs_;
+  const boost::asio::any_io_executor control_;
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::deque<Job> jobs_;    // guarded by mutex_
+  bool stopping_ = false;   // guarded by mutex_
+  Ticket last_ticket_ = 0;  // control thread's
+  std::thread thread_;      // last: starts when all else stands
+};
+
+}  // namespace shunt::control

@@ -1,0 +1,55 @@
+// StateDocument: everything that outlives the process, by name (slots and positions belong to one
+// reading of the file). Stored as JSON inside a checksummed slot (state_store.hpp).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shunt/base/result.hpp"
+#include "shunt/control/command.hpp"
+#include "shunt/traffic/release.hpp"
+
+namespace shunt::control {
+
+struct AppDocument {
+  traffic::Epoch epoch = 1;
+  std::string active;             // pool
+  std::vector<std::string> kept;  // pools; the last left is at the back
+  traffic::DecisionKind last = traffic::DecisionKind::kInitial;
+  std::map<std::string, traffic::AdminState> admin;  // by node; those that are not ready
+  std::optional<Receipt> receipt;                    // of the last decision
+  // The decision of this very document was not acknowledged when the document was written; whether
+  // it has been since, the store's acknowledgement record says.
+  bool pending = false;
+  bool recovered = false;  // found pending by a restart; until the app's next decision
+};
+
+// A command that was given with an operation id, and what it was answered (always kDone: a refusal
+// changed nothing, so asking again is safe). On disk without the receipt's durations.
+struct OperationRecord {
+  std::string key;
+  std::int64_t wall_ms = 0;       // when it was answered, or begun
+  std::uint64_t fingerprint = 0;  // of what was asked: a key is good for one command
+  Outcome outcome;
+  // The record's JSON, kept because a thousand of them go out with every decision; encode() sets
+  // it.
+  std::string encoded;
+};
+
+void encode(OperationRecord& record);
+
+struct StateDocument {
+  std::map<std::string, AppDocument> apps;
+  std::vector<OperationRecord> operations;  // oldest first; at most base::kOperationsKept
+};
+
+// Records that are not encoded yet are encoded on the way.
+[[nodiscard]] std::string serialize(const StateDocument& document);
+// Never throws; an error names the member that is wrong.
+[[nodiscard]] base::Result<StateDocument> parse_state_document(std::string_view json);
+
+}  // namespace shunt::control

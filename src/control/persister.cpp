@@ -1,0 +1,92 @@
+#include "shunt/control/persister.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "shunt/base/check.hpp"
+#include "shunt/control/scheduling.hpp"
+
+namespace shunt::control {
+namespace {
+
+// Control submits one command at a time, a background write and notes; a stuck disk must not pile
+// up more than the commands that time out behind it.
+constexpr std::size_t kJobsMax = 256;
+
+}  // namespace
+
+Persister::Persister(StateStore store, boost::asio::any_io_executor control)
+    : store_(std::move(store)),
+      syncs_(store_.syncs()),
+      control_(std::move(control)),
+      thread_([this] { run(); }) {}
+
+Persister::~Persister() {
+  {
+    const std::lock_guard guard(mutex_);
+    stopping_ = true;
+  }
+  wanted_.notify_one();
+  thread_.join();
+}
+
+Persister::Ticket Persister::submit(std::string json, Done done) {
+  Job job{++last_ticket_, std::move(json), std::move(done), base::monotonic_now(), 0};
+  {
+    const std::lock_guard guard(mutex_);
+    SHUNT_CHECK(jobs_.size() < kJobsMax);
+    jobs_.push_back(std::move(job));
+  }
+  wanted_.notify_one();
+  return last_ticket_;
+}
+
+bool Persister::cancel(Ticket ticket) {
+  const std::lock_guard guard(mutex_);
+  return std::erase_if(jobs_, [&](const Job& job) { return job.ticket == ticket; }) != 0;
+}
+
+void Persister::acknowledge(std::uint64_t sequence) {
+  {
+    const std::lock_guard guard(mutex_);
+    // A note that still waits is outdated by this one.
+    if (!jobs_.empty() && jobs_.back().acknowledged != 0) {
+      jobs_.back().acknowledged = sequence;
+      return;
+    }
+    jobs_.push_back(Job{0, {}, {}, 0, sequence});
+  }
+  wanted_.notify_one();
+}
+
+void Persister::run() {
+  ::pthread_setname_np(::pthread_self(), "shunt-persist");
+  prefer_short_slices();
+  for (;;) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      wanted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      if (jobs_.empty()) return;  // stopping, and all is written
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    if (job.acknowledged != 0) {
+      store_.acknowledge(job.acknowledged);
+      continue;
+    }
+    PersistResult result;
+    result.write = store_.write(job.json);
+    result.durable = result.write.ok && syncs_;
+    result.took = base::monotonic_now() - job.submitted;
+    boost::asio::post(control_, [done = std::move(job.done), result = std::move(result)]() mutable {
+      if (done) done(std::move(result));
+    });
+  }
+}
+
+}  // namespace shunt::control

@@ -1,0 +1,142 @@
+#include "shunt/control/restored_state.hpp"
+
+#include <string>
+#include <utility>
+
+namespace shunt::control {
+namespace {
+
+traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
+  for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
+    if (app.pools[pool].name == name) return pool;
+  }
+  return traffic::kNoPool;
+}
+
+traffic::NodeSlot find_slot(const traffic::App& app, const std::string& name) {
+  for (const traffic::Pool& pool : app.pools) {
+    for (const traffic::Node& node : pool.nodes) {
+      if (node.name == name) return node.slot;
+    }
+  }
+  return traffic::kNoSlot;
+}
+
+Event recovered_event(const std::string& app, std::string message) {
+  Event event;
+  event.level = EventLevel::kWarn;
+  event.type = "state_recovered";
+  event.app = app;
+  event.message = std::move(message);
+  return event;
+}
+
+class Restorer {
+ public:
+  Restorer(const traffic::Model& model, const StateLoad& load) : model_(model), load_(load) {
+    state_.document = load.document;
+    state_.admin.assign(model.slots, traffic::AdminState::kReady);
+  }
+
+  base::Result<RestoredState> run() {
+    if (!load_.recovered.empty()) state_.events.push_back(recovered_event({}, load_.recovered));
+    for (const traffic::App& app : model_.apps) {
+      const auto found = state_.document.apps.find(app.name);
+      if (found == state_.document.apps.end()) {
+        begin_anew(app);
+      } else if (auto restored = restore(app, found->second); !restored) {
+        return tl::unexpected(restored.error());
+      }
+    }
+    for (const auto& [name, document] : state_.document.apps) {
+      if (model_.find_app(name) == nullptr) {
+        state_.events.push_back(recovered_event(
+            name, "the state has app " + name + ", the file does not; its decision is kept"));
+      }
+    }
+    return std::move(state_);
+  }
+
+ private:
+  void begin_anew(const traffic::App& app) {
+    RestoredApp restored;
+    restored.release.active = app.initial;
+    AppDocument document;
+    document.active = app.pools[app.initial].name;
+    state_.document.apps[app.name] = std::move(document);
+    state_.apps.push_back(std::move(restored));
+  }
+
+  base::Status restore(const traffic::App& app, AppDocument& document) {
+    RestoredApp restored;
+    restored.release.epoch = document.epoch;
+    restored.release.last = document.last;
+    restored.release.active = find_pool(app, document.active);
+    restored.last_receipt = document.receipt;
+    if (restored.release.active == traffic::kNoPool) {
+      return base::fail(base::ErrorCode::kConflict,
+                        "app " + app.name + ": pool " + document.active +
+                            " is active, but the file does not define it",
+                        "put the pool back into the file, switch away from it, then drop it");
+    }
+    std::erase_if(document.kept, [&](const std::string& name) {
+      const traffic::PoolId pool = find_pool(app, name);
+      if (pool != traffic::kNoPool) {
+        restored.release.kept.push_back(pool);
+        return false;
+      }
+      state_.events.push_back(recovered_event(
+          app.name, "kept pool " + name + " is not in the file any more: no rollback to it"));
+      return true;
+    });
+    std::erase_if(document.admin, [&](const auto& entry) {
+      const traffic::NodeSlot slot = find_slot(app, entry.first);
+      if (slot != traffic::kNoSlot) {
+        state_.admin[slot] = entry.second;
+        return false;
+      }
+      state_.events.push_back(
+          recovered_event(app.name, "node " + entry.first + " was " +
+                                        std::string(traffic::to_string(entry.second)) +
+                                        " and is not in the file any more"));
+      return true;
+    });
+    if (document.pending && !load_.acknowledged) document.recovered = true;
+    document.pending = false;
+    restored.recovered_unacknowledged = document.recovered;
+    if (document.recovered) {
+      state_.events.push_back(recovered_event(
+          app.name, document.active +
+                        " is live by a decision that was in progress when the process "
+                        "ended: recovered, unacknowledged"));
+    }
+    state_.apps.push_back(std::move(restored));
+    return {};
+  }
+
+  const traffic::Model& model_;
+  const StateLoad& load_;
+  RestoredState state_;
+};
+
+}  // namespace
+
+base::Result<RestoredState> restore_state(const traffic::Model& model, const StateLoad& load) {
+  return Restorer(model, load).run();
+}
+
+std::unique_ptr<const traffic::RoutingRoot> initial_root(const traffic::Model& model,
+                                                         const RestoredState& state) {
+  std::vector<std::shared_ptr<const traffic::RoutingTable>> tables;
+  for (traffic::AppId app = 0; app < model.apps.size(); ++app) {
+    const traffic::ReleaseState& release = state.apps[app].release;
+    tables.push_back(traffic::build_table(
+        model, app, {release.active, release.epoch},
+        [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kAssumed; },
+        [&](traffic::NodeSlot slot) { return state.admin[slot]; }));
+  }
+  return traffic::build_root(1, std::move(tables),
+                             static_cast<std::uint32_t>(model.services.size()));
+}
+
+}  // namespace shunt::control

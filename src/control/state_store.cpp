@@ -1,0 +1,186 @@
+#include "shunt/control/state_store.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "shunt/base/check.hpp"
+#include "src/control/state_file.hpp"
+#include "src/control/state_slot.hpp"
+
+namespace shunt::control {
+namespace {
+
+constexpr std::size_t kJsonBytesMax = base::kStateSlotBytes - kSlotHeaderBytes;
+
+constexpr std::uint64_t offset_of(std::uint32_t slot) {
+  return kStatePage + slot * base::kStateSlotBytes;
+}
+
+// Reads up to `length` bytes; shorter at the end of the file or at an error, which the checksum
+// then finds out.
+std::string read_range(StateFile& file, std::uint64_t offset, std::size_t length) {
+  std::string bytes(length, '\0');
+  std::size_t have = 0;
+  while (have < length) {
+    const std::int64_t got = file.read_at(bytes.data() + have, length - have, offset + have);
+    if (got == -EINTR) continue;
+    if (got <= 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+base::Status write_range(StateFile& file, std::string_view bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const std::int64_t put = file.write_at(bytes.data(), bytes.size(), offset);
+    if (put == -EINTR) continue;
+    // A write of nothing is no progress and no errno: taken for a full disk.
+    if (put <= 0) return base::fail_errno(put < 0 ? static_cast<int>(-put) : ENOSPC, "pwrite");
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return {};
+}
+
+std::string first_image() {
+  std::string slot;
+  encode_slot(slot, 1, serialize(StateDocument{}));
+  std::string image = encode_ack(1);
+  image.resize(kStatePage);
+  return image += slot;
+}
+
+}  // namespace
+
+base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
+  auto lock = lock_state_directory(options.dir);
+  if (!lock) return tl::unexpected(lock.error());
+  if (options.reset) {
+    if (auto aside = set_decisions_aside(options.dir); !aside) return tl::unexpected(aside.error());
+  }
+  auto file = open_decisions(options.dir);
+  if (!file) return tl::unexpected(file.error());
+  const bool fresh = *file == nullptr;
+  if (fresh) {
+    file = create_decisions(options.dir, first_image());
+    if (!file) return tl::unexpected(file.error());
+  }
+  StateStore store(std::move(*file), options.sync);
+  store.lock_ = std::move(*lock);
+  if (auto loaded = store.load(); !loaded) {
+    base::Error error = loaded.error();
+    error.message = options.dir + "/decisions: " + error.message;
+    return tl::unexpected(std::move(error));
+  }
+  store.loaded_.fresh = fresh;
+  return store;
+}
+
+base::Result<StateStore> StateStore::open_file(std::unique_ptr<StateFile> file, bool sync,
+                                               bool blank) {
+  if (blank) {
+    if (auto written = write_range(*file, first_image(), 0); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  StateStore store(std::move(file), sync);
+  if (auto loaded = store.load(); !loaded) return tl::unexpected(loaded.error());
+  store.loaded_.fresh = blank;
+  return store;
+}
+
+base::Status StateStore::load() {
+  std::string bytes[2];
+  SlotView slots[2];
+  for (std::uint32_t slot = 0; slot < 2; ++slot) {
+    bytes[slot] = read_range(*file_, offset_of(slot), base::kStateSlotBytes);
+    slots[slot] = decode_slot(bytes[slot]);
+    if (slots[slot].verdict == SlotVerdict::kNewer) {
+      return base::fail(base::ErrorCode::kInvalid, "written by a newer version of shunt",
+                        "run that version, or begin anew with --reset-state");
+    }
+  }
+  // The newest that is whole and understood.
+  base::Result<StateDocument> documents[2];
+  std::uint32_t best = 2;
+  for (std::uint32_t slot = 0; slot < 2; ++slot) {
+    if (slots[slot].verdict != SlotVerdict::kGood) continue;
+    documents[slot] = parse_state_document(slots[slot].json);
+    if (!documents[slot]) {
+      slots[slot].verdict = SlotVerdict::kBad;
+    } else if (best == 2 || slots[slot].sequence > slots[best].sequence) {
+      best = slot;
+    }
+  }
+  if (best == 2) {
+    return base::fail(
+        base::ErrorCode::kIo, "both copies of the state are damaged",
+        "restore the file, or begin anew with --reset-state: it sets the file aside and "
+        "takes `initial` of every app");
+  }
+  current_ = best;
+  sequence_ = slots[best].sequence;
+  current_json_ = slots[best].json;
+  loaded_.document = std::move(*documents[best]);
+
+  current_sequence_ = sequence_;
+  acknowledged_ = decode_ack(read_range(*file_, 0, kAckBytes));
+  loaded_.acknowledged = acknowledged_ >= sequence_;
+  const SlotVerdict other = slots[1 - best].verdict;
+  // Slot 1 is blank until the second document; later a blank slot is a damaged one.
+  if (other == SlotVerdict::kBad || (other == SlotVerdict::kEmpty && sequence_ > 1)) {
+    loaded_.recovered = "one copy of the state is damaged, the other one is used";
+    if (acknowledged_ > sequence_) {
+      loaded_.recovered += "; the damaged one held a later decision that had been acknowledged";
+      sequence_ = acknowledged_;  // what is written next must be newer than both
+    }
+  }
+  return {};
+}
+
+base::Status StateStore::write_slot(std::uint32_t slot, std::uint64_t sequence,
+                                    std::string_view json) {
+  encode_slot(scratch_, sequence, json);
+  if (auto written = write_range(*file_, scratch_, offset_of(slot)); !written) return written;
+  if (!sync_) return {};
+  // Not repeated on EINTR or EIO: the kernel reports a failure once and then forgets the dirty
+  // pages, so a second fdatasync would say success about bytes that never arrived.
+  if (const int error = file_->sync(); error != 0) return base::fail_errno(-error, "fdatasync");
+  return {};
+}
+
+WriteResult StateStore::write(std::string_view json) {
+  WriteResult result;
+  if (json.size() > kJsonBytesMax) {
+    // Nothing was touched, so nothing has to be restored.
+    return {false, 0, true, "the state does not fit into its slot"};
+  }
+  const std::uint32_t target = 1 - current_;
+  const base::Status written = write_slot(target, ++sequence_, json);
+  if (written) {
+    current_ = target;
+    current_json_ = json;
+    current_sequence_ = sequence_;
+    result.ok = true;
+    result.sequence = sequence_;
+    return result;
+  }
+  result.error = written.error().message;
+  result.restored = write_slot(target, ++sequence_, current_json_).has_value();
+  if (result.restored) {
+    current_ = target;
+    const bool acknowledged = acknowledged_ >= std::exchange(current_sequence_, sequence_);
+    if (acknowledged) acknowledge(sequence_);  // it still is, under its new number
+  }
+  return result;
+}
+
+void StateStore::acknowledge(std::uint64_t sequence) noexcept {
+  acknowledged_ = sequence;
+  const std::string record = encode_ack(sequence);
+  (void)file_->write_at(record.data(), record.size(), 0);
+}
+
+}  // namespace shunt::control
