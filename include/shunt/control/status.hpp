@@ -86,6 +86,8 @@ struct ProcessStatus {
   std::uint32_t capacity = 0;  // connections
   std::string features;        // io_uring features in use
   traffic::Revision revision = 0;
+  std::uint32_t retained_roots = 0;  // replaced roots that a worker may still read
+  bool durable = true;               // the decisions in force are on disk
   std::uint64_t connections = 0;  // now
 };
 
