@@ -1,6 +1,6 @@
 // The command line of the one binary: parses the verb and its flags, talks to the daemon over the
-// admin socket, and says what happened. `serve` and `check` need the floors beside and below this one,
-// so whoever owns main hands them in as hooks.
+// admin socket, and says what happened. `serve` and `check` need the floors beside and below this
+// one, so whoever owns main hands them in as hooks.
 #pragma once
 
 #include <functional>
@@ -10,15 +10,17 @@
 namespace shunt::cli {
 
 struct ServeOptions {
-  std::string config_path;   // as given, or default_config_path
-  bool reset_state = false;  // --reset-state: forget stored decisions, start from the file's `initial`
+  std::string config_path;  // as given, or default_config_path
+  bool reset_state =
+      false;  // --reset-state: forget stored decisions, start from the file's `initial`
 };
 
-// What `shunt check` found. Texts are for people and printed as they are but for control characters.
+// What `shunt check` found. Texts are for people and printed as they are but for control
+// characters.
 struct CheckReport {
-  std::vector<std::string> errors;    // "file:line:column: message (hint)", in the order of the file
+  std::vector<std::string> errors;  // "file:line:column: message (hint)", in the order of the file
   std::vector<std::string> warnings;  // the same form; do not fail the check
-  std::string summary;                // one line where there are no errors: "2 apps, 3 services, 80 nodes"
+  std::string summary;  // one line where there are no errors: "2 apps, 3 services, 80 nodes"
 };
 
 struct Hooks {
@@ -30,10 +32,10 @@ struct Hooks {
 
 inline constexpr const char* default_config_path = "/etc/shunt/shunt.yaml";
 
-// Runs one command and returns the process's exit code (docs/cli.md lists them). argv: as main got it.
-// Reads SHUNT_SOCKET, XDG_RUNTIME_DIR and NO_COLOR; writes to standard output and error. Verbs that
-// change or wait handle SIGINT while they run; `serve` is called with all signals untouched. Exceptions
-// of the hooks pass through.
+// Runs one command and returns the process's exit code (docs/cli.md lists them). argv: as main got
+// it. Reads SHUNT_SOCKET, XDG_RUNTIME_DIR and NO_COLOR; writes to standard output and error. Verbs
+// that change or wait handle SIGINT while they run; `serve` is called with all signals untouched.
+// Exceptions of the hooks pass through.
 int run(int argc, char** argv, const Hooks& hooks);
 
 }  // namespace shunt::cli

@@ -1,0 +1,25 @@
+// The common way of every verb that changes something: send, say what came of it, wait if asked to.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "src/cli/json.hpp"
+#include "src/cli/options.hpp"
+#include "src/cli/session.hpp"
+#include "src/cli/wait_for.hpp"
+
+namespace shunt::cli {
+
+struct Change {
+  std::string action;  // last segment of the path: "switch"
+  json::object body;   // the verb's own fields; the common ones are added
+  // What --wait means after this outcome; the goal is filled in by perform().
+  std::function<WaitFor(const json::object& outcome)> wait_for;
+};
+
+// Returns the ExitCode; everything has been said.
+[[nodiscard]] int perform(const Environment& environment, const CommonOptions& common,
+                          const ChangeOptions& options, Change change);
+
+}  // namespace shunt::cli

@@ -1,0 +1,72 @@
+// The admin API's client: one request a connection over the Unix socket, blocking, with a deadline.
+// What matters to an operator is kept apart: nothing was sent, or it was sent and the outcome is
+// open.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "src/cli/unix_stream.hpp"
+
+namespace shunt::cli {
+
+struct Request {
+  std::string method = "GET";
+  std::string target;  // path and query, already percent-encoded
+  std::vector<std::pair<std::string, std::string>> headers;  // without CR and LF
+  std::string body;                                          // JSON; empty: none
+
+  [[nodiscard]] static Request get(std::string target) {
+    Request request;
+    request.target = std::move(target);
+    return request;
+  }
+};
+
+struct Response {
+  int status = 0;
+  std::string content_type;
+  std::string body;
+};
+
+struct Failure {
+  bool sent = false;  // some of the request left, so the daemon may have acted on it
+  StepEnd why = StepEnd::kFailed;
+  std::string message;  // "cannot connect to /run/shunt/admin.sock: no such file or directory"
+  std::string hint;     // the way out; may be empty
+};
+
+class Client {
+ public:
+  explicit Client(std::string socket_path) : path_(std::move(socket_path)) {}
+
+  [[nodiscard]] tl::expected<Response, Failure> exchange(const Request& request,
+                                                         const Patience& patience) const;
+
+  // Follows a response without an end. The pieces of a body of status 200 go to `piece`, until that
+  // answers false, the peer closes, or patience ends. `headers_within` bounds the time up to the
+  // header. Any other status comes back with its whole body.
+  [[nodiscard]] tl::expected<Response, Failure> stream(
+      const Request& request, const Patience& patience, base::Duration headers_within,
+      const std::function<bool(std::string_view)>& piece) const;
+
+  [[nodiscard]] const std::string& socket_path() const noexcept { return path_; }
+
+ private:
+  [[nodiscard]] std::optional<Failure> send(UnixStream& stream, const Request& request,
+                                            const Patience& patience) const;
+
+  std::string path_;
+};
+
+// For one segment of a path, or one value of a query.
+[[nodiscard]] std::string percent_encoded(std::string_view text);
+
+}  // namespace shunt::cli

@@ -1,0 +1,156 @@
+#include "shunt/cli/main.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+#include "src/cli/exit_code.hpp"
+#include "src/cli/text.hpp"
+#include "src/cli/verb.hpp"
+
+namespace shunt::cli {
+namespace {
+
+std::string_view meaning_of(int code) {
+  switch (code) {
+    case kDone:
+      return "done; also where there was nothing to do (changed: false)";
+    case kFailed:
+      return "failed";
+    case kUsage:
+      return "the command line or the request makes no sense";
+    case kRefused:
+      return "refused, nothing changed; all reasons are listed";
+    case kTimedOut:
+      return "timed out waiting; the change stands";
+    case kEpochMoved:
+      return "the epoch moved, nothing changed";
+    case kUnreachable:
+      return "the daemon cannot be reached, nothing was sent";
+    case kUnknown:
+      return "sent, outcome unknown; repeat with the same --key";
+    case kAborted:
+      return "undone by someone while waiting";
+    case kInterrupted:
+      return "interrupted; what was acknowledged stands";
+    default:
+      return "";
+  }
+}
+
+std::string epilogue_of(const Manual& manual) {
+  std::string text = "Examples:\n";
+  for (const std::string& example : manual.examples) text += "  " + example + '\n';
+  text += "\nExit codes:\n";
+  for (const int code : manual.exit_codes) {
+    text +=
+        "  " + padded_right(std::to_string(code), 3) + "  " + std::string(meaning_of(code)) + '\n';
+  }
+  return text;
+}
+
+std::string overview(const std::vector<std::unique_ptr<Verb>>& all) {
+  std::string text =
+      "shunt: moves production traffic from one pool of nodes to another, and back, at once\n\n"
+      "usage: shunt VERB [ARGUMENTS] [FLAGS]\n\n";
+  for (const auto& verb : all) {
+    const Manual manual = verb->manual();
+    text += "  " + padded_right(manual.name, 12) + manual.summary + '\n';
+  }
+  return text +
+         "\nshunt VERB --help shows a verb's flags, examples and exit codes; shunt --version the "
+         "version.\n"
+         "The daemon is found by --socket, by SHUNT_SOCKET, or at its default path.\n";
+}
+
+int usage_error(const Environment& environment, const std::string& text, const std::string& verb) {
+  environment.err << text << "\n"
+                  << "see: shunt " << (verb.empty() ? "" : verb + ' ') << "--help\n";
+  return kUsage;
+}
+
+int run_verb(const Environment& environment, Verb& verb, std::vector<std::string> arguments) {
+  const std::string name = verb.manual().name;
+  const Parser::Outcome parsed = parser_of(verb)->parse(std::move(arguments));
+  switch (parsed.kind) {
+    case Parser::Outcome::Kind::kHelp:
+      environment.out << parsed.text << std::flush;
+      return kDone;
+    case Parser::Outcome::Kind::kWrong:
+      return usage_error(environment, parsed.text, name);
+    case Parser::Outcome::Kind::kParsed:
+      break;
+  }
+  if (const std::string text = verb.usage_error(); !text.empty()) {
+    return usage_error(environment, text, name);
+  }
+  return verb.run(environment);
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Verb>> verbs(const Hooks& hooks) {
+  std::vector<std::unique_ptr<Verb>> all;
+  all.push_back(make_serve(hooks));
+  all.push_back(make_check(hooks));
+  all.push_back(make_status());
+  all.push_back(make_events());
+  all.push_back(make_connections());
+  all.push_back(make_diff());
+  all.push_back(make_switch());
+  all.push_back(make_rollback());
+  all.push_back(make_drain());
+  all.push_back(make_ready());
+  all.push_back(make_maint());
+  all.push_back(make_close());
+  all.push_back(make_wait());
+  all.push_back(make_completion(hooks));
+  return all;
+}
+
+std::unique_ptr<Parser> parser_of(Verb& verb) {
+  const Manual manual = verb.manual();
+  auto parser =
+      std::make_unique<Parser>("shunt " + manual.name, manual.summary, epilogue_of(manual));
+  verb.declare(*parser);
+  return parser;
+}
+
+int run_in(const Environment& environment, const Hooks& hooks) {
+  const auto all = verbs(hooks);
+  std::vector<std::string> arguments = environment.arguments;
+  if (arguments.size() > 1 && arguments[0] == "help") arguments = {arguments[1], "--help"};
+  if (arguments.empty()) {
+    environment.err << overview(all);
+    return kUsage;
+  }
+  const std::string first = arguments[0];
+  if (first == "--help" || first == "-h" || first == "help") {
+    environment.out << overview(all) << std::flush;
+    return kDone;
+  }
+  if (first == "--version" || first == "-V") {
+    environment.out << "shunt " << (hooks.version.empty() ? SHUNT_VERSION : hooks.version) << "\n"
+                    << std::flush;
+    return kDone;
+  }
+  if (first.starts_with('-')) {
+    return usage_error(environment, "the verb comes first: shunt VERB " + escaped(first), "");
+  }
+  std::vector<std::string> names;
+  for (const auto& verb : all) {
+    if (verb->manual().name == first) {
+      return run_verb(environment, *verb, {arguments.begin() + 1, arguments.end()});
+    }
+    names.push_back(verb->manual().name);
+  }
+  return usage_error(
+      environment, "unknown verb '" + escaped(first) + "'" + suggestion(nearest(first, names)), "");
+}
+
+int run(int argc, char** argv, const Hooks& hooks) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  return run_in(process_environment(arguments), hooks);
+}
+
+}  // namespace shunt::cli

@@ -1,0 +1,116 @@
+#include "src/cli/session.hpp"
+
+#include <iostream>
+
+#include "src/cli/exit_code.hpp"
+#include "src/cli/report.hpp"
+#include "src/cli/text.hpp"
+
+namespace shunt::cli {
+namespace {
+
+constexpr base::Duration kReadWithin = 10 * base::kSecond;
+
+}  // namespace
+
+Session::Session(const Environment& environment, const CommonOptions& options)
+    : environment_(environment),
+      options_(options),
+      client_(admin_socket_path(environment, options.socket)) {
+  if (options.timeout) patience_.deadline = base::monotonic_now() + *options.timeout;
+  patience_.interrupt_fd = interrupt_.fd();
+}
+
+Patience Session::patience_for_answer(base::Duration usual) const {
+  Patience patience = patience_;
+  if (!patience.deadline) patience.deadline = base::monotonic_now() + usual;
+  return patience;
+}
+
+std::string Session::app_path(const std::string& rest) const {
+  return "/v1/apps/" + percent_encoded(options_.app) + rest;
+}
+
+tl::expected<json::object, int> Session::fetch(const std::string& target) const {
+  return get(target).map([](Got&& got) { return std::move(got.object); });
+}
+
+tl::expected<json::object, int> Session::read(const std::string& target) const {
+  return get(target).map([this](Got&& got) {
+    if (options_.json) environment_.out << with_line_feed(got.text) << std::flush;
+    return std::move(got.object);
+  });
+}
+
+tl::expected<Session::Got, int> Session::get(const std::string& target) const {
+  auto response = client_.exchange(Request::get(target), patience_for_answer(kReadWithin));
+  if (!response) return tl::unexpected(say_no_answer(response.error()));
+  if (response->status != 200) return tl::unexpected(say_problem(*response));
+  auto object = parse_object(response->body);
+  if (!object) {
+    environment_.err << "the daemon's answer to " << target << " is not a JSON object\n";
+    return tl::unexpected(static_cast<int>(kFailed));
+  }
+  return Got{.object = *std::move(object), .text = std::move(response->body)};
+}
+
+int Session::say_no_answer(const Failure& failure) const {
+  if (options_.json) {
+    print_problem(failure.sent ? "no_answer" : "unreachable", failure.message, {});
+  } else {
+    environment_.err << painted(failure.message, Color::kRed, environment_.err_color) << "\n";
+    if (!failure.hint.empty()) environment_.err << failure.hint << "\n";
+  }
+  if (failure.why == StepEnd::kInterrupted) return kInterrupted;
+  return failure.sent ? kFailed : kUnreachable;
+}
+
+std::vector<std::string> Session::apps_of_daemon() const {
+  std::vector<std::string> names;
+  const auto response =
+      client_.exchange(Request::get("/v1/status"), patience_for_answer(kReadWithin));
+  if (!response || response->status != 200) return names;
+  const auto status = parse_object(response->body);
+  if (!status) return names;
+  for (const json::value& app : array_at(*status, "apps")) {
+    if (app.is_object()) names.push_back(text_at(app.get_object(), "name"));
+  }
+  return names;
+}
+
+int Session::say_problem(const Response& response) const {
+  const json::object problem = parse_object(response.body).value_or(json::object{});
+  const std::string kind = raw_at(problem, "kind");
+  const bool about_name = response.status == 404 || response.status == 400 || kind == "not_found";
+  if (options_.app == "-" && about_name) {
+    if (const auto names = apps_of_daemon(); names.size() > 1) {
+      const std::string detail =
+          "this daemon holds several apps, name one with --app: " + joined(names, ", ");
+      if (options_.json) {
+        print_problem("app_needed", detail, {});
+      } else {
+        environment_.err << detail << "\n";
+      }
+      return kUsage;
+    }
+  }
+  if (options_.json && !problem.empty()) {
+    environment_.out << with_line_feed(response.body) << std::flush;
+  } else {
+    environment_.err << render_problem(response.status, problem, environment_.err_color);
+  }
+  return exit_code_of(response.status, problem);
+}
+
+void Session::print_problem(const std::string& kind, const std::string& detail,
+                            const std::string& key) const {
+  json::object problem{{"kind", kind}, {"detail", detail}};
+  if (!key.empty()) problem["key"] = key;
+  environment_.out << json::serialize(problem) << "\n" << std::flush;
+}
+
+std::string with_line_feed(const std::string& body) {
+  return body.ends_with('\n') ? body : body + '\n';
+}
+
+}  // namespace shunt::cli

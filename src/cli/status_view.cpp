@@ -1,0 +1,248 @@
+#include "src/cli/status_view.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/base/units.hpp"
+#include "src/cli/text.hpp"
+
+namespace shunt::cli {
+namespace {
+
+// Milliseconds since 1970 of "2026-11-23T10:00:00.123Z"; nothing where it is no such time.
+std::optional<std::int64_t> wall_ms_of(const std::string& text) {
+  std::tm utc{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
+  if (rest == nullptr) return std::nullopt;
+  return static_cast<std::int64_t>(::timegm(&utc)) * 1000;
+}
+
+std::string ago(const std::string& time, std::int64_t now_ms) {
+  const auto then = wall_ms_of(time);
+  if (!then || *then > now_ms) return {};
+  const auto seconds = static_cast<base::Duration>(now_ms - *then) / 1000;
+  return base::format_duration_brief(seconds * base::kSecond);
+}
+
+class Renderer {
+ public:
+  explicit Renderer(const StatusView& view) : view_(view) {}
+
+  std::string render(const json::object& snapshot) {
+    const json::object& process = object_at(snapshot, "process");
+    warn_of_phase(process);
+    for (const json::value& app : array_at(snapshot, "apps")) {
+      if (!app.is_object()) continue;
+      if (!view_.app.empty() && raw_at(app.get_object(), "name") != view_.app) continue;
+      show_app(app.get_object());
+    }
+    if (!process.empty()) show_process(process);
+    return std::move(text_);
+  }
+
+ private:
+  std::string paint(std::string_view text, Color color) const {
+    return painted(text, color, view_.color);
+  }
+  void line(const std::string& text) { text_ += clipped(text, view_.width) + '\n'; }
+
+  void warn_of_phase(const json::object& process) {
+    const std::string phase = text_at(process, "phase");
+    if (phase.empty() || phase == "ready") return;
+    const std::string reason = text_at(process, "phase_reason");
+    line(paint(phase, phase == "degraded" ? Color::kRed : Color::kYellow) +
+         (reason.empty() ? "" : ": " + reason));
+  }
+
+  void show_process(const json::object& process) {
+    std::string text = "shunt " + text_at(process, "version") + "  pid " +
+                       std::to_string(number_at(process, "pid")) + ", " +
+                       counted(number_at(process, "workers"), "worker") + ", " +
+                       std::to_string(number_at(process, "connections")) + " of " +
+                       counted(number_at(process, "capacity"), "connection");
+    if (const std::string up = ago(raw_at(process, "started"), view_.now_ms); !up.empty()) {
+      text += ", up " + up;
+    }
+    line(paint(text, Color::kDim));
+  }
+
+  std::string headline(const json::object& app) const {
+    std::string text = paint(text_at(app, "name"), Color::kBold) + "  " +
+                       paint("LIVE " + text_at(app, "active"), Color::kGreen) + "   epoch " +
+                       std::to_string(number_at(app, "epoch"));
+    const std::string last = raw_at(app, "last");
+    const json::object& receipt = object_at(app, "last_receipt");
+    const std::string since = ago(raw_at(receipt, "time"), view_.now_ms);
+    if (last == "switch" || last == "rollback") {
+      text += last == "switch" ? ", switched" : ", rolled back";
+      if (!since.empty()) text += ' ' + since + " ago";
+    }
+    if (flag_at(app, "recovered_unacknowledged")) {
+      text += "   " + paint("recovered, unacknowledged", Color::kYellow);
+    }
+    if (!receipt.empty() && !flag_at(receipt, "durable")) {
+      text += "   " + paint("NOT DURABLE", Color::kYellow);
+    }
+    return text;
+  }
+
+  void show_app(const json::object& app) {
+    line(headline(app));
+    for (const json::value& service : array_at(app, "services")) {
+      if (service.is_object()) show_service(service.get_object());
+    }
+    struct Widths {
+      std::size_t name = 0, state = 0, up = 0, connections = 0;
+    } widths;
+    std::vector<const json::object*> pools;
+    for (const json::value& value : array_at(app, "pools")) {
+      if (!value.is_object()) continue;
+      const json::object& pool = value.get_object();
+      if (!view_.pool.empty() && raw_at(pool, "name") != view_.pool) continue;
+      // The active pool comes first, the others as in the file.
+      const bool active = raw_at(pool, "state") == "active";
+      pools.insert(active ? pools.begin() : pools.end(), &pool);
+      widths.name = std::max(widths.name, columns(text_at(pool, "name")));
+      widths.state = std::max(widths.state, columns(text_at(pool, "state")));
+      widths.up = std::max(widths.up, columns(up_of(pool)));
+      widths.connections = std::max(widths.connections, connections_of(pool).size());
+    }
+    for (const json::object* pool : pools) {
+      const bool active = raw_at(*pool, "state") == "active";
+      std::string text =
+          "  " + padded_right(text_at(*pool, "name"), widths.name) + "  " +
+          padded_right(paint(text_at(*pool, "state"), active ? Color::kGreen : Color::kPlain),
+                       widths.state) +
+          "  " + padded_right(painted_up(*pool), widths.up) + "  " +
+          padded_left(connections_of(*pool), widths.connections) +
+          (connections_of(*pool) == "1" ? " connection" : " connections") + drain_of(*pool) +
+          rollback_of(app, *pool);
+      line(text);
+      show_nodes(*pool);
+    }
+    for (const std::string& drift : texts_at(app, "drift")) {
+      line("  " + paint("drift: " + drift, Color::kYellow));
+    }
+  }
+
+  void show_service(const json::object& service) {
+    if (view_.all_nodes) {
+      line("  " + text_at(service, "name") + " on " + joined(texts_at(service, "listen"), ", ") +
+           ": " + std::to_string(number_at(service, "open")) + " open, " +
+           std::to_string(number_at(service, "accepted")) + " accepted, " +
+           std::to_string(number_at(service, "refused")) + " refused");
+    }
+    if (flag_at(service, "panic")) {
+      line("  " + paint("PANIC " + text_at(service, "name") +
+                            ": too few healthy nodes, ready ones are tried regardless of health",
+                        Color::kRed));
+    }
+  }
+
+  static std::string up_of(const json::object& pool) {
+    return std::to_string(number_at(pool, "healthy")) + '/' +
+           std::to_string(number_at(pool, "nodes")) + " up";
+  }
+
+  std::string painted_up(const json::object& pool) const {
+    const std::uint64_t healthy = number_at(pool, "healthy");
+    const Color color = healthy >= number_at(pool, "nodes") ? Color::kPlain
+                        : number_at(pool, "usable") == 0    ? Color::kRed
+                                                            : Color::kYellow;
+    return paint(up_of(pool), color);
+  }
+
+  static std::string connections_of(const json::object& pool) {
+    return std::to_string(number_at(pool, "established"));
+  }
+
+  static std::string drain_of(const json::object& pool) {
+    if (raw_at(pool, "state") == "active") return {};
+    const json::object& drain = object_at(pool, "drain");
+    std::string text;
+    if (const auto oldest = number_at(drain, "oldest_ns"); oldest != 0) {
+      text += ", oldest " + base::format_duration_brief(oldest);
+    }
+    if (flag_at(drain, "closing")) {
+      text += ", closing";
+    } else if (const auto deadline = maybe_number_at(drain, "deadline_in_ns")) {
+      text += ", closed in " + base::format_duration_brief(*deadline);
+    }
+    return text;
+  }
+
+  std::string rollback_of(const json::object& app, const json::object& pool) const {
+    if (flag_at(pool, "rollback_target")) {
+      if (number_at(pool, "usable") > 0) return "   rollback: yes";
+      return "   " + paint("rollback: only by --force, no node is usable", Color::kRed);
+    }
+    // Said once, beside the active pool: there is nowhere to go back to.
+    const std::string why_not = text_at(app, "rollback_why_not");
+    const bool active = raw_at(pool, "state") == "active";
+    if (!active || why_not.empty() || !raw_at(app, "rollback_to").empty()) return {};
+    return "   " + paint("rollback: no, " + why_not, Color::kDim);
+  }
+
+  void show_nodes(const json::object& pool) {
+    const bool all = view_.all_nodes || !view_.pool.empty();
+    std::vector<const json::object*> shown;
+    std::size_t name_width = 0;
+    for (const json::value& value : array_at(pool, "node_list")) {
+      if (!value.is_object()) continue;
+      const json::object& node = value.get_object();
+      const bool trouble = raw_at(node, "health") == "down" || raw_at(node, "admin") != "ready";
+      if (!all && !trouble) continue;
+      shown.push_back(&node);
+      name_width = std::max(name_width, columns(text_at(node, "name")));
+    }
+    for (const json::object* node : shown) {
+      line("    " + padded_right(text_at(*node, "name"), name_width) + "  " + node_state(*node));
+    }
+  }
+
+  std::string node_state(const json::object& node) const {
+    const std::string health = text_at(node, "health");
+    const std::string admin = text_at(node, "admin");
+    std::string text = paint(health, health == "down" ? Color::kRed : Color::kPlain);
+    if (const auto since = number_at(node, "since_ns"); since >= base::kSecond) {
+      text += ' ' + base::format_duration_brief(since);
+    }
+    if (admin != "ready") text += ", " + paint(admin, Color::kYellow);
+    text += ", " + counted(number_at(node, "established"), "connection");
+    if (const auto weight = number_at(node, "weight"); weight != 1) {
+      text += ", weight " + std::to_string(weight);
+    }
+    if (const auto errors = number_at(node, "connect_errors"); errors != 0) {
+      text += ", " + counted(errors, "connect error");
+    }
+    if (const std::string why = text_at(node, "last_failure"); !why.empty() && health != "up") {
+      text += "   " + why;
+    }
+    return text;
+  }
+
+  const StatusView& view_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string render_status(const json::object& snapshot, const StatusView& view) {
+  return Renderer(view).render(snapshot);
+}
+
+std::vector<std::string> pools_of(const json::object& snapshot, const std::string& app) {
+  std::vector<std::string> names;
+  for (const json::value& value : array_at(snapshot, "apps")) {
+    if (!value.is_object()) continue;
+    if (!app.empty() && raw_at(value.get_object(), "name") != app) continue;
+    for (const json::value& pool : array_at(value.get_object(), "pools")) {
+      if (pool.is_object()) names.push_back(raw_at(pool.get_object(), "name"));
+    }
+  }
+  return names;
+}
+
+}  // namespace shunt::cli

@@ -1,0 +1,73 @@
+#include "src/cli/change.hpp"
+#include "src/cli/exit_code.hpp"
+#include "src/cli/options.hpp"
+#include "src/cli/verb.hpp"
+
+namespace shunt::cli {
+namespace {
+
+class Close final : public Verb {
+ public:
+  [[nodiscard]] Manual manual() const override {
+    return {.name = "close",
+            .summary = "close established connections, of a pool, a node, or one",
+            .examples = {"shunt close --pool blue --over 30s --wait empty",
+                         "shunt close --node node17", "shunt close --connection 4711"},
+            .exit_codes = {kDone, kFailed, kUsage, kRefused, kTimedOut, kEpochMoved, kUnreachable,
+                           kUnknown, kAborted, kInterrupted}};
+  }
+
+  void declare(Parser& parser) override {
+    parser.add_name({.names = "--pool", .help = "all of this pool", .value = "NAME"}, pool_);
+    parser.add_name({.names = "--node", .help = "all of this node", .value = "NAME"}, node_);
+    parser.add_number({.names = "--connection",
+                       .help = "this one, by the id that shunt connections shows",
+                       .value = "ID"},
+                      connection_);
+    parser.add_duration({.names = "--over",
+                         .help = "spread over this, so that clients do not come back all at once"},
+                        over_);
+    options_.declare(parser,
+                     {.goals = {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, .force_help = {}});
+    common_.declare(parser);
+  }
+
+  [[nodiscard]] std::string usage_error() const override {
+    const int named = (pool_.empty() ? 0 : 1) + (node_.empty() ? 0 : 1) + (connection_ ? 1 : 0);
+    if (named != 1) return "name one of --pool, --node and --connection";
+    const bool counts = options_.wait && *options_.wait != Goal::kAdopted;
+    if (counts && connection_) return "--wait drained or empty needs --pool or --node";
+    return {};
+  }
+
+  [[nodiscard]] int run(const Environment& environment) override {
+    Change change{.action = "close", .body = {}, .wait_for = {}};
+    if (!pool_.empty()) change.body["pool"] = pool_;
+    if (!node_.empty()) change.body["node"] = node_;
+    if (connection_) change.body["connection"] = *connection_;
+    if (over_) change.body["over_ns"] = *over_;
+    change.wait_for = [this](const json::object& /*outcome*/) {
+      WaitFor wanted;
+      wanted.pool = pool_;
+      if (!node_.empty()) wanted.nodes = {node_};
+      return wanted;
+    };
+    return perform(environment, common_, options_, std::move(change));
+  }
+
+ private:
+  CommonOptions common_;
+  ChangeOptions options_;
+  std::string pool_;
+  std::string node_;
+  std::optional<std::uint64_t> connection_;
+  std::optional<base::Duration> over_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_close() {
+  return std::make_unique<Close>();
+}
+
+}  // namespace shunt::cli
