@@ -30,7 +30,7 @@ Endpoint endpoint(const std::string& text) {
   return *parsed;
 }
 
-UniqueFd listen_on(const Endpoint& at, int backlog) {
+UniqueFd bind_to(const Endpoint& at) {
   UniqueFd fd(::socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   require(bool(fd), "socket");
   if (!at.is_unix()) {
@@ -38,6 +38,11 @@ UniqueFd listen_on(const Endpoint& at, int backlog) {
     set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   }
   require(::bind(fd.get(), at.address(), at.length()) == 0, "bind " + at.to_string());
+  return fd;
+}
+
+UniqueFd listen_on(const Endpoint& at, int backlog) {
+  UniqueFd fd = bind_to(at);
   require(::listen(fd.get(), backlog) == 0, "listen " + at.to_string());
   return fd;
 }
@@ -81,10 +86,7 @@ void send_all(int fd, const std::string& bytes) {
 }
 
 std::uint16_t free_port() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const Endpoint any = endpoint("127.0.0.1:0");
-  require(::bind(fd.get(), any.address(), any.length()) == 0, "bind");
-  return local_address(fd.get()).port();
+  return local_address(bind_to(endpoint("127.0.0.1:0")).get()).port();
 }
 
 int cpu_count() noexcept {

@@ -18,6 +18,8 @@ using base::UniqueFd;
 // A non-blocking listening socket; several may share the port (SO_REUSEPORT). Unix sockets: the
 // path must be free.
 [[nodiscard]] UniqueFd listen_on(const Endpoint& at, int backlog = 4096);
+// A bound socket that does not listen.
+[[nodiscard]] UniqueFd bind_to(const Endpoint& at);
 // The address that a socket is bound to, with its port.
 [[nodiscard]] Endpoint local_address(int fd);
 

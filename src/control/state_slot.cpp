@@ -28,7 +28,6 @@ static_assert(sizeof(AckRecord) == kAckBytes);
 
 constexpr char kSlotMagic[8] = {'S', 'H', 'U', 'N', 'T', 'D', 'E', 'C'};
 constexpr char kAckMagic[8] = {'S', 'H', 'U', 'N', 'T', 'A', 'C', 'K'};
-constexpr std::uint32_t kVersion = 1;
 
 // The seed is the header's own hash, so that one number covers both without copying them together.
 std::uint64_t checksum_of(SlotHeader header, std::string_view json) noexcept {
@@ -44,10 +43,11 @@ std::uint64_t checksum_of(AckRecord record) noexcept {
 
 }  // namespace
 
-void encode_slot(std::string& out, std::uint64_t sequence, std::string_view json) {
+void encode_slot(std::string& out, std::uint64_t sequence, std::string_view json,
+                 std::uint32_t version) {
   SlotHeader header{};
   std::memcpy(header.magic, kSlotMagic, sizeof(kSlotMagic));
-  header.version = kVersion;
+  header.version = version;
   header.sequence = sequence;
   header.length = json.size();
   header.checksum = checksum_of(header, json);
@@ -68,7 +68,7 @@ SlotView decode_slot(std::string_view bytes) noexcept {
   if (header.length > bytes.size()) return {};
   const std::string_view json = bytes.substr(0, header.length);
   if (header.checksum != checksum_of(header, json)) return {};
-  if (header.version != kVersion) return {SlotVerdict::kNewer, header.sequence, {}};
+  if (header.version != kSlotVersion) return {SlotVerdict::kNewer, header.sequence, {}};
   return {SlotVerdict::kGood, header.sequence, json};
 }
 

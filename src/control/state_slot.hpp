@@ -10,6 +10,7 @@ namespace shunt::control {
 
 inline constexpr std::size_t kSlotHeaderBytes = 40;
 inline constexpr std::size_t kAckBytes = 24;
+inline constexpr std::uint32_t kSlotVersion = 1;
 
 enum class SlotVerdict : std::uint8_t {
   kEmpty,  // never written
@@ -25,7 +26,8 @@ struct SlotView {
 };
 
 // Header and JSON into `out`, which keeps its capacity from write to write.
-void encode_slot(std::string& out, std::uint64_t sequence, std::string_view json);
+void encode_slot(std::string& out, std::uint64_t sequence, std::string_view json,
+                 std::uint32_t version = kSlotVersion);
 // bytes: the slot from its start; may be short where the file is.
 [[nodiscard]] SlotView decode_slot(std::string_view bytes) noexcept;
 

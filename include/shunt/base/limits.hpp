@@ -31,13 +31,19 @@ inline constexpr std::uint32_t kCompletionsPerTurn = 256;
 inline constexpr std::uint32_t kDetachesPerTurn = 64;
 inline constexpr std::uint32_t kWalkPerTurn = 256;
 
+// Health checks open at a time: with the default timeout and interval, enough for 128 nodes that all
+// swallow packets; with more such nodes their checks (and only those that wait) come later.
+inline constexpr std::uint32_t kProbesAtOnceMax = 64;
+
 // Descriptors kept for admin clients, health checks, logs and state.
-inline constexpr std::uint32_t kReservedDescriptors = 128;
+inline constexpr std::uint32_t kReservedDescriptors = 192;
 
 // Admin HTTP.
 inline constexpr std::size_t kAdminHeaderBytesMax = 16 * 1024;
 inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kAdminConnectionsMax = 64;
+static_assert(kReservedDescriptors >= kProbesAtOnceMax + kAdminConnectionsMax + 64,
+              "64 for listeners, rings, logs, state and what libraries open");
 inline constexpr std::uint32_t kAdminSubscribersMax = 16;
 inline constexpr std::uint32_t kEventsKept = 1024;
 // Lines of the process's own log that wait for standard error: a burst of events, about 0.5 MiB.

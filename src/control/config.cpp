@@ -1,0 +1,217 @@
+#include "shunt/control/config.hpp"
+
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include "shunt/base/unique_fd.hpp"
+#include "src/control/config_model.hpp"
+
+namespace shunt::control {
+namespace {
+
+// Connections in all: 2^24 relays are as many as a relay's number can tell apart.
+constexpr std::uint32_t kConnectionsMax = 16'777'216;
+
+constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
+    {{"debug", LogLevel::kDebug},
+     {"info", LogLevel::kInfo},
+     {"warn", LogLevel::kWarn},
+     {"error", LogLevel::kError}}};
+constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kLogFormats = {
+    {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
+
+// An absolute path: the daemon's working directory is not the operator's. `word`: a word that is
+// taken too, and gives itself.
+void read_path(const Section& section, std::string_view key, std::string& value,
+               std::string_view word = {}) {
+  const std::string* given = section.text(key, "an absolute path");
+  if (given == nullptr || (*given == word && !word.empty())) {
+    if (given != nullptr) value = *given;
+    return;
+  }
+  const bool printable = std::none_of(given->begin(), given->end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
+  if (!given->starts_with('/') || !printable || given->size() >= PATH_MAX) {
+    section.wrong(key, quoted(*given) + " is not an absolute path",
+                  word.empty() ? "write /path" : "write /path or " + std::string(word));
+    return;
+  }
+  value = *given;
+}
+
+// Permission bits, octal as chmod takes them.
+void read_mode(const Section& section, std::string_view key, std::uint32_t& value) {
+  const std::string expected = "permissions in octal such as 0660";
+  const std::string* given = section.text(key, expected);
+  if (given == nullptr) return;
+  std::uint32_t mode = 0;
+  const char* const last = given->data() + given->size();
+  const auto [end, error] = std::from_chars(given->data(), last, mode, 8);
+  if (error != std::errc{} || end != last || given->size() < 3 || given->size() > 4 ||
+      mode > 0777) {
+    section.wrong(key, quoted(*given) + " is not " + expected);
+    return;
+  }
+  value = mode;
+}
+
+void read_admin(const Section& top, AdminConfig& admin, std::vector<PlacedAddress>& listeners) {
+  const Section section(top.report(), top.find("admin"), "admin", kAdminKeys);
+  constexpr std::string_view kAuto = "auto";
+  std::string socket(kAuto);
+  read_path(section, "socket", socket, kAuto);
+  admin.socket = socket == kAuto ? default_admin_socket() : socket;
+  if (admin.socket.size() >= sizeof(sockaddr_un::sun_path)) {
+    section.wrong("socket", quoted(admin.socket) + " is longer than the " +
+                                std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                                " bytes that a Unix socket path may have");
+  }
+  read_mode(section, "socket_mode", admin.socket_mode);
+  const TreeNode* http = section.find("http");
+  if (http == nullptr || (http->kind == TreeNode::Kind::kScalar && http->text == "off")) return;
+  admin.http = read_address(top.report(), *http, "admin.http", AddressUse::kAdmin);
+  if (admin.http) listeners.push_back({*admin.http, http, "admin.http"});
+}
+
+void read_state(const Section& top, StateConfig& state) {
+  const Section section(top.report(), top.find("state"), "state", kStateKeys);
+  constexpr std::string_view kAuto = "auto";
+  std::string dir(kAuto);
+  read_path(section, "dir", dir, kAuto);
+  state.dir = dir == kAuto ? default_state_dir() : dir;
+  section.read_switch("sync", state.sync);
+}
+
+void read_log(const Section& top, LogConfig& log) {
+  const Section section(top.report(), top.find("log"), "log", kLogKeys);
+  section.read_choice("level", log.level, kLogLevels);
+  section.read_choice("format", log.format, kLogFormats);
+  const TreeNode* access = section.find("access");
+  if (access != nullptr && access->kind == TreeNode::Kind::kScalar && access->text == "off") return;
+  read_path(section, "access", log.access, "stdout");
+}
+
+void read_document(const TreeNode& root, Report& report, Config& config) {
+  const Section top(report, &root, "", kTopKeys);
+  std::vector<PlacedAddress> listeners;
+  read_admin(top, config.admin, listeners);
+  read_state(top, config.state);
+  read_log(top, config.log);
+  top.read("workers", config.workers, 1, base::kWorkersMax, true);
+  const Section limits(report, top.find("limits"), "limits", kLimitsKeys);
+  limits.read("connections", config.connections_max, 1, kConnectionsMax, true);
+  top.read("shutdown_delay", config.shutdown_delay, {.min = 0, .max = 3600 * base::kSecond});
+  top.read("shutdown_grace", config.shutdown_grace, {.min = 0});
+
+  AppDefaults defaults;
+  read_timeouts(top, defaults.timeouts);
+  read_keepalive(top, defaults.keepalive);
+  read_source(top, defaults.sources);
+  config.model =
+      ModelReader(report, config.path, std::move(defaults), std::move(listeners)).read(top);
+}
+
+// The whole text; an error of the file as a whole otherwise.
+std::optional<ConfigError> read_file(const std::string& path, std::string& text) {
+  const auto failed = [](std::string message, std::string hint = {}) {
+    return ConfigError{"", 0, 0, std::move(message), std::move(hint)};
+  };
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return failed(std::string("cannot be read: ") + std::strerror(errno),
+                  errno == ENOENT ? "give the file with --config" : "");
+  }
+  struct stat status{};
+  if (::fstat(fd.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return failed("is a directory, not a file", "give the file in it");
+  }
+  char block[64 * 1024];
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), block, sizeof(block));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(std::string("cannot be read: ") + std::strerror(errno));
+    if (got == 0) return std::nullopt;
+    text.append(block, static_cast<std::size_t>(got));
+    if (text.size() > kConfigBytesMax) return std::nullopt;  // parse_config says so
+  }
+}
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+ConfigOutcome parse_config(std::string_view text, const std::string& path) {
+  ConfigOutcome outcome;
+  Report report;
+  Config config;
+  config.path = path;
+  try {
+    if (text.size() > kConfigBytesMax) {
+      report.add({"", 0, 0, "larger than 4 MiB", "is this the right file?"});
+    } else if (auto bad = find_bad_text(text)) {
+      report.add(std::move(*bad));
+    } else {
+      config.text = text;
+      std::vector<ConfigError> found;
+      const std::optional<TreeNode> root = read_tree(config.text, found);
+      for (ConfigError& error : found) report.add(std::move(error));
+      if (root) read_document(*root, report, config);
+    }
+  } catch (const std::exception& error) {  // memory, or a bug: either way the file is not taken
+    report.add({"", 0, 0, std::string("cannot be read: ") + error.what(), ""});
+  }
+  if (report.empty()) {
+    outcome.config = std::move(config);
+  } else {
+    outcome.errors = report.take(path);
+  }
+  return outcome;
+}
+
+ConfigOutcome load_config(const std::string& path) {
+  std::string text;
+  if (auto failure = read_file(path, text)) {
+    failure->file = path;
+    ConfigOutcome outcome;
+    outcome.errors.push_back(std::move(*failure));
+    return outcome;
+  }
+  return parse_config(text, path);
+}
+
+std::string default_admin_socket() {
+  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  if (::geteuid() != 0 && runtime.starts_with('/')) return runtime + "/shunt/admin.sock";
+  return "/run/shunt/admin.sock";
+}
+
+std::string default_state_dir() {
+  // A systemd unit that runs as a user of its own sets this (systemd.exec(5), StateDirectory=).
+  const std::string unit = environment("STATE_DIRECTORY");
+  if (unit.starts_with('/')) return unit.substr(0, unit.find(':'));
+  if (::geteuid() != 0) {
+    const std::string state = environment("XDG_STATE_HOME");
+    if (state.starts_with('/')) return state + "/shunt";
+    // The default of XDG_STATE_HOME (XDG Base Directory Specification 0.8).
+    const std::string home = environment("HOME");
+    if (home.starts_with('/')) return home + "/.local/state/shunt";
+  }
+  return "/var/lib/shunt";
+}
+
+}  // namespace shunt::control

@@ -1,0 +1,68 @@
+// Reads `apps` into the model.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "shunt/traffic/model.hpp"
+#include "src/control/config_address.hpp"
+#include "src/control/config_report.hpp"
+#include "src/control/config_section.hpp"
+
+namespace shunt::control {
+
+// What apps start from where they say nothing themselves.
+struct AppDefaults {
+  traffic::Timeouts timeouts;
+  traffic::Keepalive keepalive;
+  std::vector<base::Endpoint> sources;
+};
+
+// The three settings that exist at the top level and in an app alike. Each changes only what its
+// section names.
+void read_timeouts(const Section& parent, traffic::Timeouts& timeouts);
+void read_keepalive(const Section& parent, traffic::Keepalive& keepalive);
+void read_source(const Section& parent, std::vector<base::Endpoint>& sources);
+
+class ModelReader {
+ public:
+  // listeners: those that exist besides the apps' (admin.http).
+  ModelReader(Report& report, std::string file, AppDefaults defaults,
+              std::vector<PlacedAddress> listeners)
+      : report_(report),
+        file_(std::move(file)),
+        defaults_(std::move(defaults)),
+        listeners_(std::move(listeners)) {}
+
+  // Reports everything that is wrong; the model is complete only where nothing was.
+  [[nodiscard]] traffic::Model read(const Section& top);
+
+ private:
+  void read_app(const TreeNode& name, const TreeNode& value);
+  void read_options(const Section& section, traffic::App& app);
+  void read_services(const Section& section, traffic::App& app);
+  void add_service(const Section& section, const std::string& name, traffic::App& app);
+  void read_pools(const Section& section, traffic::App& app);
+  void read_pool(const TreeNode& name, const TreeNode& value, const std::string& path,
+                 traffic::App& app);
+  void read_node(const TreeNode& value, const std::string& path, const traffic::App& app,
+                 traffic::Pool& pool);
+  void read_node_addresses(const TreeNode& at, const std::string& path, const TreeNode* ports,
+                           const traffic::App& app, traffic::Node& node);
+  void read_initial(const Section& section, traffic::App& app);
+  [[nodiscard]] bool check_name(const TreeNode& name, const std::string& what);
+
+  Report& report_;
+  std::string file_;
+  AppDefaults defaults_;
+  std::vector<PlacedAddress> listeners_;
+  std::vector<PlacedAddress> targets_;  // the addresses of all nodes
+  traffic::Model model_;
+  bool services_full_ = false, slots_full_ = false;  // reported once
+  // Of the app that is being read: the line where each node name was first used.
+  std::unordered_map<std::string, int> node_names_;
+};
+
+}  // namespace shunt::control

@@ -1,0 +1,89 @@
+#include "shunt/observe/command_meter.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace shunt::observe {
+namespace {
+
+using base::kMicrosecond;
+using base::kMillisecond;
+using base::kSecond;
+
+// From the pointer exchange alone (below 1 us) to a stuck disk.
+constexpr std::array<base::Duration, 17> kSwitchBounds = {250,
+                                                          500,
+                                                          1 * kMicrosecond,
+                                                          5 * kMicrosecond,
+                                                          10 * kMicrosecond,
+                                                          25 * kMicrosecond,
+                                                          50 * kMicrosecond,
+                                                          100 * kMicrosecond,
+                                                          250 * kMicrosecond,
+                                                          500 * kMicrosecond,
+                                                          1 * kMillisecond,
+                                                          2'500 * kMicrosecond,
+                                                          5 * kMillisecond,
+                                                          10 * kMillisecond,
+                                                          50 * kMillisecond,
+                                                          250 * kMillisecond,
+                                                          1 * kSecond};
+
+// Position in CommandMeter::kOutcomes.
+std::size_t outcome_index(const control::Outcome& outcome) noexcept {
+  switch (outcome.kind) {
+    case control::OutcomeKind::kDone:
+      return outcome.changed ? 0 : 1;
+    case control::OutcomeKind::kRefused:
+      return 2;
+    case control::OutcomeKind::kEpochMoved:
+      return 3;
+    case control::OutcomeKind::kNotFound:
+      return 4;
+    case control::OutcomeKind::kInvalid:
+      return 5;
+    case control::OutcomeKind::kUnavailable:
+      return 6;
+  }
+  return 5;
+}
+
+}  // namespace
+
+CommandMeter::App::App(std::string app_name) : name(std::move(app_name)) {
+  for (std::size_t i = 0; i < kParts.size(); ++i) parts.emplace_back(kSwitchBounds);
+}
+
+CommandMeter::CommandMeter(const traffic::Model& model) {
+  for (const traffic::App& app : model.apps) apps_.emplace_back(app.name);
+  apps_.emplace_back("");
+}
+
+void CommandMeter::record(control::Verb verb, const control::Outcome& outcome) {
+  if (verb != control::Verb::kSwitch && verb != control::Verb::kRollback) return;
+  if (outcome.dry_run || outcome.replayed) return;
+  // A name that a client made up must not become a label.
+  const auto known = std::find_if(apps_.begin(), apps_.end() - 1,
+                                  [&](const App& app) { return app.name == outcome.app; });
+  const std::size_t kind = verb == control::Verb::kSwitch ? 0 : 1;
+  ++known->counts[kind][outcome_index(outcome)];
+  if (outcome.kind != control::OutcomeKind::kDone || !outcome.changed) return;
+  const control::Receipt& receipt = outcome.receipt;
+  known->parts[0].observe(receipt.gates);
+  known->parts[1].observe(receipt.persist);
+  known->parts[2].observe(receipt.store);
+  known->parts[3].observe(receipt.adoption);
+  known->parts[4].observe(receipt.total);
+}
+
+void MeteredController::apply(control::Command command,
+                              std::function<void(control::Outcome)> done) {
+  const control::Verb verb = command.verb;
+  inner_.apply(std::move(command),
+               [&meter = meter_, verb, done = std::move(done)](control::Outcome outcome) {
+                 meter.record(verb, outcome);
+                 done(std::move(outcome));
+               });
+}
+
+}  // namespace shunt::observe

@@ -1,0 +1,325 @@
+// What is refused, where it is said to be, and what is said about it.
+#include <gmock/gmock.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "shunt/control/config.hpp"
+#include "src/control/config_keys.hpp"
+#include "src/control/config_report.hpp"
+
+namespace shunt::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+std::vector<std::string> errors_of(const std::string& text) {
+  const ConfigOutcome outcome = parse_config(text, "f");
+  EXPECT_NE(outcome.config.has_value(), !outcome.errors.empty());
+  std::vector<std::string> texts;
+  for (const ConfigError& error : outcome.errors) texts.push_back(error.to_string());
+  return texts;
+}
+
+// A file whose app `web` has these lines besides what an app needs at least.
+std::string app_with(const std::string& lines) {
+  return "apps:\n  web:\n    initial: blue\n    listen: 8080\n    pools: {blue: "
+         "[\"10.0.0.1:80\"]}\n" +
+         lines;
+}
+std::string top_with(const std::string& lines) {
+  return lines + app_with("");
+}
+std::string nodes_with(const std::string& nodes) {
+  return "apps:\n  web:\n    initial: blue\n    listen: 8080\n    pools:\n      blue: " + nodes;
+}
+
+struct Wrong {
+  std::string name;
+  std::string text;
+  std::string said;  // part of the only error, with its place
+};
+
+class ConfigRefuses : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(ConfigRefuses, WithOneErrorThatNamesPlaceValueAndExpectation) {
+  EXPECT_THAT(errors_of(GetParam().text), ElementsAre(HasSubstr(GetParam().said)));
+}
+
+const Wrong kWrong[] = {
+    // Text and YAML
+    {"AnEmptyFile", "", "f: the file is empty"},
+    {"OnlyComments", "# nothing\n", "f: the file is empty"},
+    {"ANullDocument", "---\n", "expected a mapping"},
+    {"AScalarDocument", "hello", "f:1:1: the configuration: expected a mapping"},
+    {"AListDocument", "- a\n", "got a list"},
+    {"BadUtf8", "apps: \xC3(\n", "f:1:7: the byte 0xC3 is not UTF-8"},
+    {"AnUtf16File",
+     std::string("\xFF\xFE"
+                 "a\0",
+                 4),
+     "f:1:1: the byte 0xFF is not UTF-8"},
+    {"AnEscapeCharacter", "a: \x1B[1m\n", "f:1:4: the control character 0x1B"},
+    {"ANulByte", std::string("a: b\0\n", 6), "the control character 0x00"},
+    {"ATabAsIndentation", "apps:\n\tweb: 1\n", "f:2:1: a tab is used for indentation"},
+    {"ASyntaxError", "apps: [1, 2\n", "not valid YAML: "},
+    {"AnUnclosedQuote", "apps: \"x\n", "f:1:7: the quote is never closed"},
+    {"AnUnclosedSingleQuote", "workers: &a 'it''s\n", "f:1:10: the quote is never closed"},
+    {"AnUnclosedQuoteAfterAnEscape",
+     "\xEF\xBB\xBF"
+     "apps: \"x\\\"\n",
+     "f:1:7: the quote is never closed"},
+    {"ASecondDocument", app_with("---\na: 1\n"), "f:6:1: a second document begins here"},
+    {"AMergeKey", top_with("admin: {<<: {socket: /x}}\n"),
+     "f:1:9: the merge key '<<' is not supported"},
+    {"ATag", top_with("workers: !!int 3\n"), "f:1:10: the tag "},
+    {"AnUnknownAlias", "apps: *nowhere\n", "f:1:7: not valid YAML: "},
+    {"AnAliasOfItself", "apps: &a {web: *a}\n",
+     "f:1:16: an alias refers to the value that it is part of"},
+    {"AListAsKey", "? [a]\n: 1\n", "a key is not a word"},
+    {"ADuplicateKey", top_with("workers: 1\nworkers: 2\n"),
+     "f:2:1: the key 'workers' is there twice, first in line 1 (keep one of them)"},
+    {"ADuplicateNodeKey", nodes_with("[{address: 10.0.0.1:80, address: 10.0.0.2:80}]\n"),
+     "the key 'address' is there twice"},
+    {"DeepNesting", "apps: " + std::string(300, '[') + std::string(300, ']'), "levels deep"},
+    {"TooDeepForTheLibraryToo", std::string(200'000, '['), "levels deep"},
+    {"AnAliasBomb",
+     "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
+     "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
+     "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
+     "more than 200000 values"},
+    {"AFileAboveTheLimit", std::string(4 * 1024 * 1024 + 1, '#'), "f: larger than 4 MiB"},
+    // Keys
+    {"AnUnknownKey", top_with("workesr: 2\n"),
+     "f:1:1: 'workesr' is not a known key (did you mean 'workers'?)"},
+    {"AnUnknownKeyOfAnApp", app_with("    helth: {}\n"),
+     "f:6:5: apps.web.'helth' is not a known key (did you mean 'health'?)"},
+    {"AKeyOfAnotherSection", app_with("    interval: 2s\n"), "(it belongs in "},
+    {"AKeyLikeNoOther", top_with("zzzzzz: 1\n"), "(keys here: admin, state, "},
+    {"AValueThatIsMissing", top_with("workers:\n"),
+     "got nothing (leave the key out for its default)"},
+    {"ASectionThatIsEmpty", top_with("limits:\n"), "limits: expected a mapping"},
+    // Later features
+    {"BusyPoll", top_with("busy_poll: 50us\n"),
+     "f:1:1: 'busy_poll' is not supported by this version"},
+    {"PerSource", top_with("limits: {per_source: 5}\n"), "limits.'per_source' is not supported by"},
+    {"ConfirmWithin", app_with("    release: {confirm_within: off}\n"),
+     "'confirm_within' is not supported"},
+    {"Preview",
+     "apps: {web: {initial: b, pools: {b: [10.0.0.1:80]}, services: {s: {listen: 80, "
+     "preview: 127.0.0.1:1}}}}",
+     "'preview' is not supported by this version"},
+    {"NodesFrom", nodes_with("{nodes_from: {file: x}}\n"), "'nodes_from' is not supported"},
+    {"SlowStart", nodes_with("[{address: 10.0.0.1:80, slow_start: 10s}]\n"),
+     "'slow_start' is not supported"},
+    {"NodeLimit", nodes_with("[{address: 10.0.0.1:80, limit: 10}]\n"), "'limit' is not supported"},
+    {"SourceHash", app_with("    balance: source_hash\n"),
+     "balance: 'source_hash' is not supported by this version"},
+    {"HttpChecks", app_with("    health: {type: http}\n"),
+     "health.type: 'http' is not supported by"},
+    // Values
+    {"WorkersOutOfRange", top_with("workers: 257\n"),
+     "workers: '257' is not auto or a whole number from 1 to 256"},
+    {"WorkersZero", top_with("workers: 0\n"), "workers: '0' is not auto or"},
+    {"WorkersAsList", top_with("workers: [2]\n"), "got a list"},
+    {"ConnectionsNegative", top_with("limits: {connections: -1}\n"),
+     "limits.connections: '-1' is not"},
+    {"ADurationWithoutUnit", top_with("timeouts: {idle: 30}\n"),
+     "f:1:18: timeouts.idle: '30' is not a duration (write a number and a unit: 250ms, 5s, 10m, 2h "
+     "or off)"},
+    {"ADurationOfZero", top_with("timeouts: {idle: 0s}\n"), "(write off for no limit)"},
+    {"ConnectOff", top_with("timeouts: {connect: off}\n"),
+     "timeouts.connect: 'off': this cannot be off"},
+    {"ADurationOfAges", top_with("timeouts: {idle: 400d}\n"), "is not from 1ms to 365d"},
+    {"KeepaliveInFractions", top_with("keepalive: {idle: 1500ms}\n"),
+     "not a whole number of seconds"},
+    {"KeepaliveCount", top_with("keepalive: {count: 200}\n"), "a whole number from 1 to 127"},
+    {"ALevel", top_with("log: {level: loud}\n"),
+     "log.level: 'loud' is none of debug, info, warn, error"},
+    {"ARelativeLog", top_with("log: {access: a.log}\n"),
+     "log.access: 'a.log' is not an absolute path"},
+    {"ARelativeSocket", top_with("admin: {socket: a.sock}\n"),
+     "admin.socket: 'a.sock' is not an absolute path"},
+    {"ALongSocket", top_with("admin: {socket: /" + std::string(120, 'a') + "}\n"), "107 bytes"},
+    {"AMode", top_with("admin: {socket_mode: 0990}\n"),
+     "admin.socket_mode: '0990' is not permissions in octal"},
+    {"Sync", top_with("state: {sync: maybe}\n"), "state.sync: 'maybe' is none of on, off"},
+    {"APercentage", app_with("    release: {min_healthy: 90}\n"),
+     "'90' is not a percentage from 0% to 100%"},
+    {"ABalance", app_with("    balance: fair\n"),
+     "'fair' is none of round_robin, least_connections"},
+    {"ATimeoutAboveTheInterval", app_with("    health: {interval: 1s, timeout: 2s}\n"),
+     "health.timeout: a check may not take longer than the interval"},
+    {"RiseZero", app_with("    health: {rise: 0}\n"),
+     "health.rise: '0' is not a whole number from 1"},
+    // Addresses
+    {"AdminOnEveryAddress", top_with("admin: {http: 0.0.0.0:9900}\n"),
+     "admin.http: '0.0.0.0:9900' is not a loopback address; elsewhere admin HTTP needs TLS and "
+     "tokens"},
+    {"AdminWithoutPort", top_with("admin: {http: 127.0.0.1}\n"), "has no port"},
+    {"AListenerWithoutPort",
+     "apps: {web: {initial: b, listen: 127.0.0.1, pools: {b: [10.0.0.1:80]}}}",
+     "f:1:34: apps.web.listen: '127.0.0.1' has no port (write ADDRESS:PORT)"},
+    {"APortOutOfRange", "apps: {web: {initial: b, listen: 65536, pools: {b: [10.0.0.1:80]}}}",
+     "apps.web.listen: '65536' is not a port from 1 to 65535"},
+    {"APortOfZero", "apps: {web: {initial: b, listen: 127.0.0.1:0, pools: {b: [10.0.0.1:80]}}}",
+     "port 0 is not a port"},
+    {"ANodePortOutOfRange", nodes_with("[\"10.0.0.1:70000\"]\n"), "the port '70000'"},
+    {"ATargetPortOutOfRange", app_with("    target_port: 0\n"),
+     "target_port: '0' is not a whole number"},
+    {"AHostName", nodes_with("[\"web1.example.com:80\"]\n"), "host names are not resolved"},
+    {"ANodeOnEveryAddress", nodes_with("[\"0.0.0.0:80\"]\n"), "stands for every address"},
+    {"AMulticastNode", nodes_with("[\"224.0.0.1:80\"]\n"), "is not an address of one host"},
+    {"AMappedNode", nodes_with("[\"[::ffff:10.0.0.1]:80\"]\n"), "(write it as 10.0.0.1)"},
+    {"ANulInAnAddress", nodes_with("[\"10.0.0.1\\0:80\"]\n"), "is not an address"},
+    {"ANodeWithoutPort", nodes_with("[10.0.0.1]\n"),
+     "f:6:14: apps.web.pools.blue[0]: '10.0.0.1' has no port, and the service 'default' no "
+     "target_port "
+     "(write 10.0.0.1:PORT here, or target_port at the service)"},
+    {"ARelativeUnixNode", nodes_with("[\"unix:x.sock\"]\n"), "not an absolute path"},
+    {"PortsOfAUnixNode", nodes_with("[{address: \"unix:/x\", ports: {default: 1}}]\n"),
+     "has no ports"},
+    {"PortsOfNoService", nodes_with("[{address: 10.0.0.1:80, ports: {defualt: 1}}]\n"),
+     "there is no service 'defualt' (did you mean 'default'?)"},
+    {"ASourceWithPort", top_with("source: 10.0.0.1:99\n"), "has a port"},
+    {"ASourceTwice", top_with("source: [10.0.0.1, 10.0.0.1]\n"),
+     "source[1]: 10.0.0.1 is there twice"},
+    {"AUnixListener", "apps: {web: {initial: b, listen: \"unix:/x\", pools: {b: [10.0.0.1:80]}}}",
+     "only supported for nodes"},
+    {"AListenerTwice",
+     app_with("  api: {initial: b, listen: 8080, pools: {b: [10.0.0.2:80]}}\n")
+         .replace(app_with("").find("listen: 8080"), 12, "listen: 0.0.0.0:8080"),
+     "f:6:29: apps.api.listen: 0.0.0.0:8080 is already listened on by apps.web.listen in line 4"},
+    {"OverlappingListeners",
+     "apps: {web: {initial: b, listen: [0.0.0.0:80, 127.0.0.1:80], pools: {b: [10.0.0.1:80]}}}",
+     "127.0.0.1:80 overlaps with 0.0.0.0:80 of apps.web.listen"},
+    {"OverlappingAdmin", top_with("admin: {http: 127.0.0.1:8080}\n"),
+     "apps.web.listen: 0.0.0.0:8080 overlaps with 127.0.0.1:8080 of admin.http in line 1"},
+    {"ALoop", nodes_with("[\"127.0.0.1:8080\"]\n"), "127.0.0.1:8080 is shunt itself"},
+    // Model
+    {"NoApps", "workers: 1\n", "there are no apps"},
+    {"AnEmptyApps", "apps: {}\n", "apps: expected one app at least"},
+    {"NoListener", "apps: {web: {initial: b, pools: {b: [10.0.0.1:80]}}}",
+     "apps.web listens nowhere"},
+    {"ServicesAndListen", app_with("    services: {s: {listen: 81}}\n"), "there are services too"},
+    {"AServiceWithoutListen",
+     "apps: {web: {initial: b, services: {s: {}}, pools: {b: [10.0.0.1:80]}}}",
+     "services.s.listen is missing"},
+    {"NoPools", "apps: {web: {initial: b, listen: 80, pools: {}}}",
+     "apps.web.pools: expected a mapping"},
+    {"AnEmptyPool", app_with("").replace(app_with("").find("{blue:"), 6, "{green: [], blue:"),
+     "f:5:13: apps.web.pools.green has no nodes"},
+    {"APoolOfNothing", app_with("").replace(app_with("").find("{blue:"), 6, "{green: , blue:"),
+     "apps.web.pools.green has no nodes"},
+    {"NoInitial", "apps: {web: {listen: 80, pools: {b: [10.0.0.1:80], g: [10.0.0.2:80]}}}",
+     "apps.web.initial is missing: the pool that is active at the first start (pools: b, g)"},
+    {"AnUnknownInitial", "apps: {web: {initial: bleu, listen: 80, pools: {blue: [10.0.0.1:80]}}}",
+     "apps.web.initial: there is no pool 'bleu' (did you mean 'blue'? pools: blue)"},
+    {"ANodeNameTwice", nodes_with("[\"10.0.0.1:80\"]\n      green: [\"10.0.0.1:80\"]\n"),
+     "f:7:15: apps.web.pools.green[0]: the name '10.0.0.1:80' is already used in line 6"},
+    {"ANodeAddressTwice", nodes_with("[\"10.0.0.1:80\", {name: n, address: 10.0.0.1:80}]\n"),
+     "the nodes '10.0.0.1:80' and 'n' have the same address 10.0.0.1:80"},
+    {"AWeight", nodes_with("[{address: 10.0.0.1:80, weight: 257}]\n"),
+     "apps.web.pools.blue[0].weight: '257' is not a whole number from 1 to 256"},
+    {"ANodeWithoutAddress", nodes_with("[{name: n}]\n"), "address is missing"},
+    {"ANodeName", nodes_with("[{name: 'a b', address: 10.0.0.1:80}]\n"), "'a b' is not a name"},
+    {"AnAppName", "apps: {'a/b': {initial: b}}", "'a/b' cannot be the name of an app"},
+    {"APoolName", app_with("").replace(app_with("").find("{blue:"), 6, "{-: [10.0.0.1:1], blue:"),
+     "'-' cannot be the name of a pool"},
+    {"ALabelKey", nodes_with("{labels: {\"a b\": c}, nodes: [10.0.0.1:80]}\n"),
+     "'a b' is not a label key"},
+    {"ALabelValue", nodes_with("{labels: {a: -c}, nodes: [10.0.0.1:80]}\n"),
+     "labels.a: '-c' is not a label value"},
+    {"ALabelOfThePool",
+     nodes_with("{labels: {a: b}, nodes: [{address: 10.0.0.1:80, labels: {a: c}}]}\n"),
+     "'a' is a label of the pool ('b'), which a node cannot override"},
+    {"EscapesInAName", "apps: {\"a\\e[1m\": {}}", "'a?[1m' cannot be the name"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Of, ConfigRefuses, ::testing::ValuesIn(kWrong),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(ConfigErrors, AreAllToldAtOnceInTheOrderOfTheFile) {
+  const std::vector<std::string> errors = errors_of(R"(workers: none
+timeouts: {idle: 5, conect: 1s}
+apps:
+  web:
+    initial: blue
+    listen: 99999
+    pools:
+      blue: ["10.0.0.1:80", "10.0.0.1:80"]
+      green: []
+  api: {}
+workers: 2
+)");
+  EXPECT_THAT(errors, ElementsAre(HasSubstr("f:1:10: workers"), HasSubstr("f:2:18: timeouts.idle"),
+                                  HasSubstr("f:2:21: timeouts.'conect'"),
+                                  HasSubstr("f:6:13: apps.web.listen"),
+                                  HasSubstr("f:8:29: apps.web.pools.blue[1]: the name"),
+                                  HasSubstr("f:8:29: apps.web.pools.blue: the nodes"),
+                                  HasSubstr("f:9:7: apps.web.pools.green has no nodes"),
+                                  HasSubstr("f:10:8: apps.api listens nowhere"),
+                                  HasSubstr("f:10:8: apps.api.pools is missing"),
+                                  HasSubstr("f:10:8: apps.api.initial is missing"),
+                                  HasSubstr("f:11:1: the key 'workers' is there twice")));
+}
+
+TEST(ConfigErrors, AreCountedAboveAHundred) {
+  std::string text = app_with("");
+  for (int i = 0; i < 150; ++i) text = "unknown_key_" + std::to_string(i) + ": 1\n" + text;
+  const std::vector<std::string> errors = errors_of(text);
+  ASSERT_THAT(errors, SizeIs(kConfigErrorsMax + 1));
+  EXPECT_THAT(errors.back(), HasSubstr("50 more errors are not listed"));
+}
+
+TEST(ConfigErrors, LimitsOfTheModelAreSaidOnce) {
+  std::string nodes = "[";
+  for (int i = 0; i < 4100; ++i)
+    nodes += "\"10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1) + ":80\",";
+  EXPECT_THAT(errors_of(nodes_with(nodes + "]\n")),
+              ElementsAre(HasSubstr("more than 4096 nodes in all apps")));
+  std::string services = "apps: {web: {initial: b, pools: {b: [10.0.0.1:80]}, services: {";
+  for (int i = 0; i < 300; ++i)
+    services += "s" + std::to_string(i) + ": {listen: " + std::to_string(1000 + i) + "}, ";
+  EXPECT_THAT(errors_of(services + "}}}"), ElementsAre(HasSubstr("more than 256 services in all")));
+}
+
+TEST(ConfigErrors, EveryKeyOfALaterVersionSaysThatItIsNotSupported) {
+  for (const std::string_view key : kTopKeys.later) {
+    EXPECT_THAT(errors_of(top_with(std::string(key) + ": x\n")),
+                ElementsAre(HasSubstr("is not supported by this version")));
+  }
+  for (const std::string_view key : kAppKeys.later) {
+    EXPECT_THAT(errors_of(app_with("    " + std::string(key) + ": x\n")),
+                ElementsAre(HasSubstr("is not supported by this version")));
+  }
+}
+
+TEST(ConfigFile, ThatIsMissingADirectoryOrUnreadableIsOneErrorOfTheFile) {
+  const auto error_of = [](const std::string& path) {
+    const ConfigOutcome outcome = load_config(path);
+    EXPECT_FALSE(outcome.config);
+    return outcome.errors.empty() ? "" : outcome.errors[0].to_string();
+  };
+  EXPECT_THAT(error_of("/nonexistent/shunt.yaml"),
+              HasSubstr("/nonexistent/shunt.yaml: cannot be read: No such file or directory"));
+  EXPECT_THAT(error_of("/tmp"), HasSubstr("/tmp: is a directory, not a file"));
+  EXPECT_THAT(error_of("/dev/zero"), HasSubstr("/dev/zero: larger than 4 MiB"));
+}
+
+TEST(ConfigNearestWord, AllowsATypingMistakeButNotAnotherWord) {
+  constexpr std::array<std::string_view, 3> kWords = {"idle", "interval", "initial"};
+  EXPECT_EQ(nearest_word("inital", kWords), "initial");
+  EXPECT_EQ(nearest_word("intervla", kWords), "interval");
+  EXPECT_EQ(nearest_word("ilde", kWords), "idle");
+  EXPECT_EQ(nearest_word("weight", kWords), "");
+  EXPECT_EQ(nearest_word("x", kWords), "");
+}
+
+}  // namespace
+}  // namespace shunt::control

@@ -1,0 +1,121 @@
+#include "shunt/control/restored_state.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/control/fixture_model.hpp"
+
+namespace shunt::control {
+namespace {
+
+using testing::HasSubstr;
+
+StateLoad stored() {
+  StateLoad load;
+  AppDocument& app = load.document.apps["web"];
+  app.epoch = 5;
+  app.active = "green";
+  app.kept = {"blue"};
+  app.last = traffic::DecisionKind::kSwitch;
+  return load;
+}
+
+TEST(RestoredState, AnAppWithoutStateStartsWithItsInitialPool) {
+  traffic::Model model = test::web_model();
+  model.apps[0].initial = 1;
+  StateLoad load;
+  load.fresh = true;
+  const auto state = restore_state(model, load);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->apps[0].release.active, 1U);
+  EXPECT_EQ(state->apps[0].release.epoch, 1U);
+  EXPECT_EQ(state->document.apps.at("web").active, "green");
+}
+
+TEST(RestoredState, TheStateWinsOverInitial) {
+  const auto state = restore_state(test::web_model(), stored());
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->apps[0].release.active, 1U);
+  EXPECT_EQ(state->apps[0].release.epoch, 5U);
+  EXPECT_THAT(state->apps[0].release.kept, testing::ElementsAre(0U));
+  EXPECT_FALSE(state->apps[0].recovered_unacknowledged);
+  EXPECT_TRUE(state->events.empty());
+}
+
+TEST(RestoredState, AnActivePoolThatTheFileLacksRefusesToStart) {
+  StateLoad load = stored();
+  load.document.apps["web"].active = "purple";
+  const auto state = restore_state(test::web_model(), load);
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, base::ErrorCode::kConflict);
+  EXPECT_THAT(state.error().message, HasSubstr("purple"));
+  EXPECT_FALSE(state.error().hint.empty());
+}
+
+TEST(RestoredState, KeptPoolsAndNodesThatTheFileLacksAreDroppedWithAnEvent) {
+  StateLoad load = stored();
+  load.document.apps["web"].kept = {"purple", "blue"};
+  load.document.apps["web"].admin = {{"gone", traffic::AdminState::kMaint},
+                                     {"g2", traffic::AdminState::kDrain}};
+  const auto state = restore_state(test::web_model(), load);
+  ASSERT_TRUE(state);
+  EXPECT_THAT(state->apps[0].release.kept, testing::ElementsAre(0U));
+  EXPECT_THAT(state->document.apps.at("web").kept, testing::ElementsAre("blue"));
+  EXPECT_EQ(state->document.apps.at("web").admin.count("gone"), 0U);
+  EXPECT_EQ(state->admin[3], traffic::AdminState::kDrain);
+  ASSERT_EQ(state->events.size(), 2U);
+  EXPECT_THAT(state->events[0].message, HasSubstr("purple"));
+  EXPECT_THAT(state->events[1].message, HasSubstr("gone"));
+}
+
+TEST(RestoredState, AnAppThatTheFileLacksIsKeptForItsReturn) {
+  StateLoad load = stored();
+  load.document.apps["shop"].active = "blue";
+  const auto state = restore_state(test::web_model(), load);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->document.apps.count("shop"), 1U);
+  ASSERT_EQ(state->events.size(), 1U);
+  EXPECT_EQ(state->events[0].app, "shop");
+}
+
+TEST(RestoredState, ADecisionInProgressIsMarkedUntilTheNextOne) {
+  StateLoad load = stored();
+  load.document.apps["web"].pending = true;
+  load.acknowledged = false;
+  auto state = restore_state(test::web_model(), load);
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->apps[0].recovered_unacknowledged);
+  EXPECT_THAT(state->events.at(0).message, HasSubstr("recovered, unacknowledged"));
+  // The mark survives further restarts of which nobody took notice.
+  load.document = state->document;
+  load.acknowledged = true;
+  state = restore_state(test::web_model(), load);
+  EXPECT_TRUE(state->apps[0].recovered_unacknowledged);
+}
+
+TEST(RestoredState, APendingDecisionThatWasAcknowledgedIsLikeAnyOther) {
+  StateLoad load = stored();
+  load.document.apps["web"].pending = true;
+  load.acknowledged = true;
+  const auto state = restore_state(test::web_model(), load);
+  EXPECT_FALSE(state->apps[0].recovered_unacknowledged);
+  EXPECT_FALSE(state->document.apps.at("web").pending);
+}
+
+TEST(RestoredState, TheFirstRootLeadsToReadyNodesOfTheActivePool) {
+  StateLoad load = stored();
+  load.document.apps["web"].admin = {{"g2", traffic::AdminState::kDrain}};
+  const traffic::Model model = test::web_model();
+  const auto state = restore_state(model, load);
+  const auto root = initial_root(model, *state);
+  EXPECT_EQ(root->revision, 1U);
+  ASSERT_EQ(root->services.size(), 2U);
+  for (const traffic::ServiceTable* table : root->services) {
+    EXPECT_EQ(table->epoch, 5U);
+    ASSERT_EQ(table->candidates.size(), 1U);
+    EXPECT_EQ(table->candidates[0].slot, 2U);
+    EXPECT_FALSE(table->panic);
+  }
+}
+
+}  // namespace
+}  // namespace shunt::control

@@ -1,0 +1,100 @@
+#include "shunt/control/state_document.hpp"
+
+#include <gmock/gmock.h>
+
+namespace shunt::control {
+namespace {
+
+Receipt some_receipt() {
+  Receipt receipt;
+  receipt.epoch = 42;
+  receipt.from = "blue";
+  receipt.to = "green";
+  receipt.gates = 1;
+  receipt.persist = 2;
+  receipt.store = 3;
+  receipt.adoption = 4;
+  receipt.total = 10;
+  receipt.repointed = 5;
+  receipt.left_behind = 903;
+  receipt.durable = false;
+  receipt.skipped = {"min_healthy"};
+  receipt.wall_ms = 1'700'000'000'123;
+  return receipt;
+}
+
+TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
+  StateDocument document;
+  AppDocument& app = document.apps["web"];
+  app.epoch = 42;
+  app.active = "green";
+  app.kept = {"red", "blue"};
+  app.last = traffic::DecisionKind::kRollback;
+  app.admin = {{"node1", traffic::AdminState::kDrain}, {"node2", traffic::AdminState::kMaint}};
+  app.receipt = some_receipt();
+  app.pending = true;
+  app.recovered = true;
+
+  const auto parsed = parse_state_document(serialize(document));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const AppDocument& read = parsed->apps.at("web");
+  EXPECT_EQ(read.epoch, 42U);
+  EXPECT_EQ(read.active, "green");
+  EXPECT_EQ(read.kept, app.kept);
+  EXPECT_EQ(read.last, traffic::DecisionKind::kRollback);
+  EXPECT_EQ(read.admin, app.admin);
+  EXPECT_TRUE(read.pending);
+  EXPECT_TRUE(read.recovered);
+  ASSERT_TRUE(read.receipt);
+  EXPECT_EQ(read.receipt->from, "blue");
+  EXPECT_EQ(read.receipt->left_behind, 903U);
+  EXPECT_EQ(read.receipt->total, 10U);
+  EXPECT_EQ(read.receipt->wall_ms, 1'700'000'000'123);
+  EXPECT_FALSE(read.receipt->durable);
+  EXPECT_THAT(read.receipt->skipped, testing::ElementsAre("min_healthy"));
+}
+
+TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
+  OperationRecord record;
+  record.key = "ci/\"4711\"";
+  record.wall_ms = 5;
+  record.fingerprint = 0xFFFF'FFFF'FFFF'FFFFULL;
+  record.outcome.app = "web";
+  record.outcome.changed = true;
+  record.outcome.message = "green is live";
+  record.outcome.active = "green";
+  record.outcome.epoch = 42;
+  record.outcome.nodes = {"node1"};
+  record.outcome.receipt = some_receipt();
+  StateDocument document;
+  document.operations = {record};
+
+  const auto parsed = parse_state_document(serialize(document));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const OperationRecord& read = parsed->operations.at(0);
+  EXPECT_EQ(read.key, record.key);
+  EXPECT_EQ(read.fingerprint, record.fingerprint);
+  EXPECT_EQ(read.outcome.kind, OutcomeKind::kDone);
+  EXPECT_TRUE(read.outcome.changed);
+  EXPECT_EQ(read.outcome.message, "green is live");
+  EXPECT_EQ(read.outcome.receipt.to, "green");
+  EXPECT_EQ(read.outcome.receipt.left_behind, 903U);
+  EXPECT_FALSE(read.outcome.receipt.durable);
+  // Encoded once, used from then on: the same bytes.
+  EXPECT_EQ(serialize(*parsed), serialize(document));
+}
+
+TEST(StateDocument, WhatIsNotUnderstoodIsAnErrorAndNeverThrows) {
+  for (
+      const char* text :
+      {"", "{", "[]", "{}", R"({"apps":{},"operations":{}})",
+       R"({"apps":{"web":{"epoch":-1}},"operations":[]})",
+       R"({"apps":{"web":{"epoch":1,"active":"b","kept":[],"last":"sideways","admin":{}}},"operations":[]})"}) {
+    const auto parsed = parse_state_document(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, base::ErrorCode::kInvalid);
+  }
+}
+
+}  // namespace
+}  // namespace shunt::control
