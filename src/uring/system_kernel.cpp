@@ -14,7 +14,7 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   return kernel;
 }
 
-void SystemKernel::set_stream_options(int fd, const StreamOptions& options) noexcept {
+void set_stream_options(int fd, const StreamOptions& options) noexcept {
   // A Unix socket refuses all of them, which does no harm.
   const int on = 1;
   if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) return;

@@ -35,6 +35,15 @@ inline constexpr std::uint32_t kWalkPerTurn = 256;
 // swallow packets; with more such nodes their checks (and only those that wait) come later.
 inline constexpr std::uint32_t kProbesAtOnceMax = 64;
 
+// Connections that a process may hold, whatever descriptors allow: reserves the address space of the
+// relays (a third of a GiB a worker, used as far as connections come).
+inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
+// Bytes for readers that stopped reading, a worker, beyond its receive buffers: at most one buffer of
+// 32 KiB each for 8,192 of them. Further ones keep their buffer until they read or time out.
+inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
+// Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
+inline constexpr int kListenBacklog = 4096;
+
 // Descriptors kept for admin clients, health checks, logs and state.
 inline constexpr std::uint32_t kReservedDescriptors = 192;
 

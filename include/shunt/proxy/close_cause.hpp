@@ -17,6 +17,7 @@ namespace shunt::proxy {
   ROW(kServerLost,      "ST", "server_lost",      "the node stopped answering (keepalive, network)")  \
   ROW(kConnectRefused,  "SC", "connect_refused",  "every tried node refused the connection")          \
   ROW(kConnectTimeout,  "SW", "connect_timeout",  "every tried node was silent until the deadline")   \
+  ROW(kUnreachable,     "SU", "unreachable",      "no way leads to any tried node (route, socket path, permission)") \
   ROW(kNoNode,          "PN", "no_node",          "the active pool has no usable node")               \
   ROW(kNoPorts,         "PP", "no_ports",         "no local port towards the node is free")           \
   ROW(kNoDescriptors,   "PD", "no_descriptors",   "the process ran out of descriptors")               \

@@ -30,6 +30,10 @@ struct SystemKernelOptions {
   std::uint32_t buffer_bytes = 32 * 1024;
 };
 
+// TCP_NODELAY, and keepalive as asked; for a connection, or for a listener whose connections
+// inherit them.
+void set_stream_options(int fd, const StreamOptions& options) noexcept;
+
 class SystemKernel {
  public:
   // On the thread that will use it.
@@ -132,7 +136,9 @@ class SystemKernel {
     if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
     return -error;
   }
-  void set_stream_options(int fd, const StreamOptions& options) noexcept;
+  void set_stream_options(int fd, const StreamOptions& options) noexcept {
+    uring::set_stream_options(fd, options);
+  }
   [[nodiscard]] base::Endpoint peer_address(int fd) noexcept {
     sockaddr_storage address;
     socklen_t length = sizeof(address);

@@ -1,0 +1,152 @@
+// Buffers: who holds which receive buffer of a worker, and what happens when they run out.
+//
+// The ring is small so that it stays in the cache, and every pipe that sends holds one buffer of
+// it. Readers that stopped reading must not take it from everybody else: once a receive has found
+// the ring empty, sends that have been under way for a while are cancelled, what they had left to
+// send moves to the heap (bounded), and their buffers go back. Receives that were put off wait
+// first in, first out, until half of the ring is free, so that the shortage ends before they are
+// tried again.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "shunt/base/limits.hpp"
+#include "src/proxy/shard.hpp"
+
+namespace shunt::proxy {
+
+template <uring::Kernel K>
+class Buffers {
+ public:
+  explicit Buffers(Shard<K>& shard)
+      : shard_(shard), free_(shard.kernel.buffer_count()), holders_(free_) {}
+
+  // A receive filled `buffer` for this pipe.
+  void hold(Relay& relay, Side source, uring::BufferId buffer, std::uint32_t length) noexcept {
+    Pipe& pipe = relay.from(source);
+    pipe.data = shard_.kernel.buffer(buffer);
+    pipe.buffer = buffer;
+    pipe.length = length;
+    pipe.sent = 0;
+    --free_;
+    holders_[buffer] = {shard_.relays.slot_of(relay), source};
+  }
+  // Frees what the pipe holds, if anything.
+  void release(Pipe& pipe) noexcept {
+    if (pipe.buffer != uring::kNoBuffer) {
+      holders_[pipe.buffer].slot = kNobody;
+      shard_.kernel.recycle(std::exchange(pipe.buffer, uring::kNoBuffer));
+      ++free_;
+    } else if (pipe.data != nullptr) {
+      spilled_bytes_ -= pipe.length;
+      std::free(pipe.data);
+    }
+    pipe.data = nullptr;
+    pipe.sent = pipe.length = 0;
+  }
+  // A buffer came that nobody wants.
+  void drop(uring::BufferId buffer) noexcept { shard_.kernel.recycle(buffer); }
+
+  // Moves what is left to send to the heap and gives the buffer back. Does nothing when the bound
+  // is reached or there is no memory; the bytes then stay where they are.
+  void spill(Pipe& pipe) noexcept {
+    const std::uint32_t left = pipe.length - pipe.sent;
+    if (pipe.buffer == uring::kNoBuffer || spilled_bytes_ + left > base::kSpilledBytesMax) return;
+    auto* memory = static_cast<std::byte*>(std::malloc(left));
+    if (memory == nullptr) return;
+    std::memcpy(memory, pipe.data + pipe.sent, left);
+    release(pipe);
+    pipe.data = memory;
+    pipe.length = left;
+    spilled_bytes_ += left;
+  }
+
+  // Queues a pipe whose receive found no buffer.
+  void starve(Relay& relay, Side source) noexcept {
+    shard_.counters.buffer_starved.add();
+    Pipe& pipe = relay.from(source);
+    pipe.starved_next = kNobody;
+    pipe.starved_previous = last_;
+    const std::uint32_t entry = entry_of(relay, source);
+    (last_ == kNobody ? first_ : pipe_of(last_).starved_next) = entry;
+    last_ = entry;
+  }
+  // Takes a pipe out of the queue. It must be starved.
+  void leave_queue(Pipe& pipe) noexcept {
+    (pipe.starved_previous == kNobody ? first_ : pipe_of(pipe.starved_previous).starved_next) =
+        pipe.starved_next;
+    (pipe.starved_next == kNobody ? last_ : pipe_of(pipe.starved_next).starved_previous) =
+        pipe.starved_previous;
+  }
+
+  // Once a turn: frees buffers that are stuck, and calls feed(relay, source) for starved pipes,
+  // each taken out of the queue before, while half of the ring is free and as far as buffers go.
+  template <class Feed>
+  void serve_starved(Feed&& feed) noexcept {
+    if (first_ == kNobody) return;
+    relieve();
+    if (free_ < std::max(1U, shard_.kernel.buffer_count() / 2)) return;
+    for (std::uint32_t left = free_; left != 0 && first_ != kNobody; --left) {
+      const std::uint32_t entry = first_;
+      leave_queue(pipe_of(entry));
+      feed(shard_.relays.at(entry / 2), static_cast<Side>(entry % 2));
+    }
+  }
+  // How long the worker may sleep as far as starved pipes are concerned.
+  [[nodiscard]] base::Duration until_next() const noexcept {
+    return first_ == kNobody ? uring::kForever : kReliefPause;
+  }
+
+ private:
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
+  // A send that takes longer than this has met a full socket; before, it is only on its way.
+  static constexpr base::Duration kStuckAfter = base::kMillisecond;
+  static constexpr base::Duration kReliefPause = base::kMillisecond;
+
+  struct Holder {
+    std::uint32_t slot = kNobody;
+    Side source = Side::kClient;
+  };
+
+  [[nodiscard]] std::uint32_t entry_of(const Relay& relay, Side source) const noexcept {
+    return shard_.relays.slot_of(relay) * 2 + static_cast<std::uint32_t>(source);
+  }
+  [[nodiscard]] Pipe& pipe_of(std::uint32_t entry) noexcept {
+    return shard_.relays.at(entry / 2).pipes[entry % 2];
+  }
+
+  void relieve() noexcept {
+    if (shard_.now - relieved_at_ < kReliefPause) return;
+    relieved_at_ = shard_.now;
+    for (const Holder& holder : holders_) {
+      if (holder.slot == kNobody) continue;
+      Relay& relay = shard_.relays.at(holder.slot);
+      Pipe& pipe = relay.from(holder.source);
+      if (pipe.state == PipeState::kHolding) {
+        spill(pipe);
+      } else if (pipe.state == PipeState::kSending && !pipe.reclaiming &&
+                 relay.state == RelayState::kEstablished &&
+                 shard_.now - pipe.since >= kStuckAfter &&
+                 spilled_bytes_ + pipe.length <= base::kSpilledBytesMax) {
+        pipe.reclaiming = true;
+        const Side destination = other(holder.source);
+        shard_.kernel.cancel_tag(shard_.tag(send_of(destination), relay),
+                                 shard_.tag(cancel_of(destination), relay));
+        ++relay.socket(destination).in_flight;
+      }
+    }
+  }
+
+  Shard<K>& shard_;
+  std::uint32_t free_;
+  std::vector<Holder> holders_;  // by BufferId
+  std::size_t spilled_bytes_ = 0;
+  base::Instant relieved_at_ = 0;
+  std::uint32_t first_ = kNobody;  // the queue of starved pipes: relay slot * 2 + source
+  std::uint32_t last_ = kNobody;
+};
+
+}  // namespace shunt::proxy

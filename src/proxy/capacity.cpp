@@ -1,0 +1,49 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "shunt/base/limits.hpp"
+#include "shunt/proxy/data_plane.hpp"
+
+namespace shunt::proxy {
+
+base::Result<Capacity> claim_capacity(std::uint32_t wanted) {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return base::fail_errno(errno, "cannot read the limit of descriptors");
+  }
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+      return base::fail_errno(errno, "cannot raise the limit of descriptors");
+    }
+  }
+  Capacity capacity;
+  capacity.descriptors = limit.rlim_cur;
+  const std::uint64_t left = capacity.descriptors > base::kReservedDescriptors
+                                 ? capacity.descriptors - base::kReservedDescriptors
+                                 : 0;
+  // A connection takes two: the client's and the node's.
+  const std::uint64_t fits = std::min<std::uint64_t>(left / 2, base::kConnectionsMax);
+  if (wanted > base::kConnectionsMax) {
+    return base::fail(base::ErrorCode::kInvalid, "limits.connections: " + std::to_string(wanted) +
+                                                     " is above " +
+                                                     std::to_string(base::kConnectionsMax) +
+                                                     ", the most that one process holds");
+  }
+  if (fits == 0 || wanted > fits) {
+    const std::uint64_t needed =
+        std::max<std::uint64_t>(wanted, 1) * 2 + base::kReservedDescriptors;
+    return base::fail(
+        base::ErrorCode::kUnavailable,
+        "the limit of " + std::to_string(capacity.descriptors) + " descriptors allows " +
+            std::to_string(fits) + " connections" +
+            (wanted == 0 ? "" : ", limits.connections wants " + std::to_string(wanted)),
+        "raise it to " + std::to_string(needed) + " (LimitNOFILE= or ulimit -Hn)");
+  }
+  capacity.connections = wanted != 0 ? wanted : static_cast<std::uint32_t>(fits);
+  return capacity;
+}
+
+}  // namespace shunt::proxy

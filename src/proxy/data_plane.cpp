@@ -1,0 +1,113 @@
+#include "shunt/proxy/data_plane.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "shunt/base/check.hpp"
+#include "src/proxy/listen_sockets.hpp"
+#include "src/proxy/worker_thread.hpp"
+
+namespace shunt::proxy {
+namespace {
+
+// The CPUs that the process may use, in order.
+std::vector<int> usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cpus;
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+class ThreadedDataPlane final : public DataPlane {
+ public:
+  ThreadedDataPlane(const DataPlaneOptions& options, const traffic::Model& model,
+                    std::unique_ptr<const traffic::RoutingRoot> first_root)
+      : live_(model.slots), publication_(options.workers, std::move(first_root)) {}
+  ~ThreadedDataPlane() override {
+    // All are told before the first one is waited for.
+    for (auto& worker : threads_) static_cast<void>(worker->send(StopWorker{}));
+    threads_.clear();
+  }
+
+  base::Status start(const DataPlaneOptions& options, const traffic::Model& model,
+                     std::vector<InheritedListener> inherited) {
+    auto features = uring::wanted_features();
+    if (!features) return tl::unexpected(std::move(features.error()));
+    auto sockets = open_listen_sockets(model, options.workers, std::move(inherited));
+    if (!sockets) return tl::unexpected(std::move(sockets.error()));
+    listening_ = std::move(sockets->listening);
+
+    const WorkerThread::Common common{&model, &publication_,           &live_,
+                                      &open_, options.connections_max, *features};
+    const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
+    for (std::uint32_t index = 0; index < options.workers; ++index) {
+      threads_.push_back(std::make_unique<WorkerThread>(index, common));
+      base::Status status = threads_.back()->begin(std::move(sockets->by_worker[index]),
+                                                   cpus.empty() ? -1 : cpus[index % cpus.size()]);
+      if (!status) return status;
+    }
+    for (auto& worker : threads_) {
+      if (base::Status status = worker->wait_ready(); !status) return status;
+    }
+    return {};
+  }
+
+  std::uint32_t workers() const noexcept override {
+    return static_cast<std::uint32_t>(threads_.size());
+  }
+  Publication& publication() noexcept override { return publication_; }
+  void wake(traffic::Revision revision) noexcept override {
+    for (std::uint32_t index = 0; index < workers(); ++index) {
+      if (!publication_.adopted(index, revision)) threads_[index]->wake();
+    }
+  }
+  bool send(std::uint32_t worker, const Request& request) noexcept override {
+    return threads_[worker]->send(request);
+  }
+  const WorkerCounters& counters(std::uint32_t worker) const noexcept override {
+    return threads_[worker]->counters();
+  }
+  const traffic::LiveCounts& live() const noexcept override { return live_; }
+  std::size_t take_ends(std::uint32_t worker, ConnectionEnd* out,
+                        std::size_t max) noexcept override {
+    return threads_[worker]->outbox().take_ends(out, max);
+  }
+  std::size_t take_outcomes(std::uint32_t worker, ConnectOutcome* out,
+                            std::size_t max) noexcept override {
+    return threads_[worker]->outbox().take_outcomes(out, max);
+  }
+  bool ended(std::uint32_t worker) const noexcept override { return threads_[worker]->ended(); }
+  std::string features() const override { return threads_.front()->features(); }
+  const std::vector<std::vector<base::Endpoint>>& listening() const noexcept override {
+    return listening_;
+  }
+
+ private:
+  traffic::LiveCounts live_;
+  OpenConnections open_;
+  Publication publication_;
+  std::vector<std::vector<base::Endpoint>> listening_;
+  std::vector<std::unique_ptr<WorkerThread>> threads_;  // the first to go
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<DataPlane>> DataPlane::start(
+    const DataPlaneOptions& options, const traffic::Model& model,
+    std::vector<InheritedListener> inherited,
+    std::unique_ptr<const traffic::RoutingRoot> first_root) {
+  SHUNT_CHECK(options.workers > 0 && options.workers <= base::kWorkersMax);
+  SHUNT_CHECK(options.connections_max > 0 && options.connections_max <= base::kConnectionsMax);
+  auto plane = std::make_unique<ThreadedDataPlane>(options, model, std::move(first_root));
+  if (base::Status status = plane->start(options, model, std::move(inherited)); !status) {
+    return tl::unexpected(std::move(status.error()));
+  }
+  return plane;
+}
+
+}  // namespace shunt::proxy

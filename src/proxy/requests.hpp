@@ -1,0 +1,161 @@
+// Requests: what control asks of a worker through its mailbox. A walk over all relays is spread
+// over turns; the next request waits until it is over.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "shunt/base/limits.hpp"
+#include "shunt/proxy/mailbox.hpp"
+#include "src/proxy/acceptor.hpp"
+#include "src/proxy/ending.hpp"
+#include "src/proxy/shard.hpp"
+#include "src/proxy/transfer.hpp"
+
+namespace shunt::proxy {
+
+template <uring::Kernel K>
+class Requests {
+ public:
+  Requests(Shard<K>& shard, Ending<K>& ending, Transfer<K>& transfer, Acceptor<K>& acceptor)
+      : shard_(shard), ending_(ending), transfer_(transfer), acceptor_(acceptor) {
+    stops_.reserve(base::kMailboxCapacity);
+  }
+
+  // Once a turn.
+  void step() noexcept {
+    Request request;
+    while (!walking_ && !stopping_ && shard_.setup.mailbox->pop(request)) {
+      std::visit([this](auto asked) { take(asked); }, request);
+    }
+    if (walking_) walk();
+    if (stopping_) close_all();
+    if (!stops_.empty() && acceptor_.stopped()) {
+      for (StopAccepting* stop : stops_) stop->done.store(true, std::memory_order_release);
+      stops_.clear();
+    }
+  }
+  // step() has more to do at once.
+  [[nodiscard]] bool busy() const noexcept {
+    return walking_ || (stopping_ && cursor_ < shard_.relays.high());
+  }
+  // StopWorker came.
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+ private:
+  void take(Survey* survey) noexcept { begin_walk(survey); }
+  void take(CloseRelays* close) noexcept { begin_walk(close); }
+  void take(CancelClose* cancel) noexcept { begin_walk(cancel); }
+  void take(StopAccepting* stop) noexcept {
+    acceptor_.stop();
+    stops_.push_back(stop);
+  }
+  void take(StopWorker) noexcept {
+    stopping_ = true;
+    cursor_ = 0;
+    acceptor_.turn_away();
+    acceptor_.stop();
+  }
+  void take(Ping* ping) noexcept { ping->done.store(true, std::memory_order_release); }
+
+  template <class Walk>
+  void begin_walk(Walk* asked) noexcept {
+    walk_ = asked;
+    walking_ = true;
+    cursor_ = 0;
+    matched_ = 0;
+  }
+
+  void walk() noexcept {
+    const std::uint32_t end = std::min(shard_.relays.high(), cursor_ + base::kWalkPerTurn);
+    std::visit(
+        [this, end](auto asked) {
+          if constexpr (requires { asked->filter; }) {
+            for (; cursor_ < end; ++cursor_) {
+              Relay& relay = shard_.relays.at(cursor_);
+              if (matches(relay, asked->filter)) visit(*asked, relay);
+            }
+            if (cursor_ < shard_.relays.high()) return;
+            if constexpr (requires { asked->matched; }) asked->matched = matched_;
+            walking_ = false;
+            asked->done.store(true, std::memory_order_release);
+          }
+        },
+        walk_);
+  }
+
+  [[nodiscard]] bool matches(const Relay& relay, const RelayFilter& filter) const noexcept {
+    return relay.state != RelayState::kFree && relay.state != RelayState::kClosing &&
+           shard_.setup.app_of[relay.service] == filter.app &&
+           (filter.pool == traffic::kNoPool || filter.pool == relay.pool) &&
+           (filter.node == traffic::kNoSlot || filter.node == relay.node) &&
+           (filter.connection == 0 || filter.connection == relay.id);
+  }
+
+  void visit(Survey& survey, const Relay& relay) noexcept {
+    ++matched_;
+    if (relay.established && relay.node < survey.oldest.size()) {
+      base::Instant& oldest = survey.oldest[relay.node];
+      if (oldest == 0 || relay.accepted_at < oldest) oldest = relay.accepted_at;
+    }
+    if (survey.connections.size() >= survey.list_max ||
+        survey.connections.size() == survey.connections.capacity()) {
+      return;
+    }
+    survey.connections.push_back(
+        {.id = relay.id,
+         .client = relay.client,
+         .service = relay.service,
+         .pool = relay.pool,
+         .node = relay.node,
+         .epoch = relay.epoch,
+         .established = relay.established,
+         .age = shard_.now - relay.accepted_at,
+         .idle = shard_.now - std::max(relay.progressed_at, relay.accepted_at),
+         .bytes_up = relay.bytes[0],
+         .bytes_down = relay.bytes[1]});
+  }
+
+  void visit(CloseRelays& close, Relay& relay) noexcept {
+    if (relay.state != RelayState::kEstablished || matched_ == close.max) return;
+    ++matched_;
+    if (close.over == 0) return ending_.close(relay, close.cause);
+    // How many will match is not known yet, so the places are taken from a sequence that is even at
+    // any length: multiples of the golden ratio.
+    constexpr std::uint64_t kGolden = 0x9E3779B9;
+    const std::uint64_t place = (matched_ * kGolden) & 0xFFFFFFFF;  // of 2^32
+    const base::Instant at =
+        shard_.now + (close.over >> 32) * place + (((close.over & 0xFFFFFFFF) * place) >> 32);
+    if (relay.close_at != 0 && relay.close_at <= at) return;  // it goes before that anyway
+    relay.close_at = at;
+    relay.close_cause = close.cause;
+    transfer_.watch(relay);
+  }
+
+  void visit(CancelClose& cancel, Relay& relay) noexcept {
+    // The timer may stay set; it finds nothing to do.
+    if (relay.close_at != 0 && relay.close_cause == cancel.cause) relay.close_at = 0;
+  }
+
+  // StopWorker: closes what is left, a bounded number a turn.
+  void close_all() noexcept {
+    const std::uint32_t end = std::min(shard_.relays.high(), cursor_ + base::kWalkPerTurn);
+    for (; cursor_ < end; ++cursor_) {
+      Relay& relay = shard_.relays.at(cursor_);
+      if (relay.state != RelayState::kFree) ending_.close(relay, CloseCause::kShutdown);
+    }
+  }
+
+  Shard<K>& shard_;
+  Ending<K>& ending_;
+  Transfer<K>& transfer_;
+  Acceptor<K>& acceptor_;
+  Request walk_;
+  std::vector<StopAccepting*> stops_;
+  std::uint32_t cursor_ = 0;
+  std::uint64_t matched_ = 0;
+  bool walking_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace shunt::proxy

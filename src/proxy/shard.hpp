@@ -1,0 +1,107 @@
+// Shard: what the parts of one worker share. Nothing in it is shared with another worker but the
+// padded atomics (live counts, the total of open connections).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/proxy/counters.hpp"
+#include "shunt/proxy/mailbox.hpp"
+#include "shunt/proxy/publication.hpp"
+#include "shunt/traffic/live_counts.hpp"
+#include "shunt/traffic/table.hpp"
+#include "shunt/uring/kernel.hpp"
+#include "src/proxy/connecting_list.hpp"
+#include "src/proxy/outbox.hpp"
+#include "src/proxy/relay_slab.hpp"
+#include "src/proxy/spsc_ring.hpp"
+#include "src/proxy/timer_wheel.hpp"
+
+namespace shunt::proxy {
+
+// What an operation is, in its tag. Those of a relay come in pairs by Side.
+enum class Operation : std::uint8_t {
+  kWake,
+  kAccept,        // slot: the listener
+  kCancelAccept,  // slot: the listener
+  kCancelWake,
+  kReceiveClient,  // from here on slot: the relay
+  kReceiveNode,
+  kSendClient,
+  kSendNode,
+  kPollNode,  // the connect's POLLOUT
+  kCancelClient,
+  kCancelNode,
+};
+[[nodiscard]] constexpr Operation receive_of(Side side) noexcept {
+  return side == Side::kClient ? Operation::kReceiveClient : Operation::kReceiveNode;
+}
+[[nodiscard]] constexpr Operation send_of(Side side) noexcept {
+  return side == Side::kClient ? Operation::kSendClient : Operation::kSendNode;
+}
+[[nodiscard]] constexpr Operation cancel_of(Side side) noexcept {
+  return side == Side::kClient ? Operation::kCancelClient : Operation::kCancelNode;
+}
+
+// Open connections of all workers, for the limit.
+struct alignas(64) OpenConnections {
+  std::atomic<std::uint32_t> count{0};
+};
+
+struct ListenerSocket {
+  int fd = -1;  // the worker's from now on; closed through the kernel
+  traffic::ServiceId service = 0;
+};
+
+// A worker's surroundings; all must outlive it.
+struct WorkerSetup {
+  std::uint32_t index = 0;
+  std::uint32_t connections_max = 0;  // of all workers together, and so of this one too
+  std::vector<ListenerSocket> listeners;
+  std::vector<traffic::AppId> app_of;  // by ServiceId
+  int wake_fd = -1;                    // an eventfd; not owned
+  Publication* publication = nullptr;
+  SpscRing<Request>* mailbox = nullptr;
+  Outbox* outbox = nullptr;
+  WorkerCounters* counters = nullptr;
+  traffic::LiveCounts* live = nullptr;
+  OpenConnections* open = nullptr;
+};
+
+template <uring::Kernel K>
+struct Shard {
+  Shard(K& kernel_in, const WorkerSetup& setup_in)
+      : kernel(kernel_in),
+        setup(setup_in),
+        counters(*setup_in.counters),
+        now(kernel_in.now()),
+        relays(setup_in.connections_max),
+        connecting(relays),
+        timers(relays, now) {}
+
+  K& kernel;
+  const WorkerSetup& setup;
+  WorkerCounters& counters;
+  base::Instant now;                           // stands still within a turn
+  const traffic::RoutingRoot* root = nullptr;  // of this turn; null outside of one
+  RelaySlab relays;
+  ConnectingList connecting;
+  TimerWheel<RelaySlab> timers;
+
+  [[nodiscard]] uring::Tag tag(Operation operation, const Relay& relay) const noexcept {
+    return {static_cast<std::uint8_t>(operation), relays.slot_of(relay), relay.generation};
+  }
+  [[nodiscard]] const traffic::ServiceTable& table_of(const Relay& relay) const noexcept {
+    return *root->services[relay.service];
+  }
+  [[nodiscard]] NodeCounters& node_of(const Relay& relay) const noexcept {
+    return counters.nodes[relay.node];
+  }
+  [[nodiscard]] ServiceCounters& service_of(const Relay& relay) const noexcept {
+    return counters.services[relay.service];
+  }
+};
+
+}  // namespace shunt::proxy

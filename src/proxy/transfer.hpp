@@ -1,0 +1,229 @@
+// Transfer: carries out what the pipes of a relay decide, and keeps its timeouts.
+#pragma once
+
+#include <algorithm>
+
+#include "src/proxy/buffers.hpp"
+#include "src/proxy/ending.hpp"
+#include "src/proxy/shard.hpp"
+
+namespace shunt::proxy {
+
+template <uring::Kernel K>
+class Transfer {
+ public:
+  Transfer(Shard<K>& shard, Buffers<K>& buffers, Ending<K>& ending) noexcept
+      : shard_(shard), buffers_(buffers), ending_(ending) {}
+
+  // Reads from the client from the start, so that its request is there when the node is, and its
+  // reset is seen while connecting. Nothing is sent before the node is connected.
+  void start_client(Relay& relay) noexcept {
+    act(relay, Side::kClient, relay.from(Side::kClient).start(), 0);
+  }
+
+  // The node is connected: both directions flow.
+  void open(Relay& relay) noexcept {
+    SHUNT_CHECK(relay.state == RelayState::kEstablished);
+    relay.progressed_at = shard_.now;
+    Pipe& down = relay.from(Side::kNode);
+    down.destination_open = true;
+    act(relay, Side::kNode, down.start(), 0);
+    act(relay, Side::kClient, relay.from(Side::kClient).open_destination(), 0);
+    watch(relay);
+  }
+
+  // A receive on `source` came back. The relay may be gone when this returns.
+  void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
+    Pipe& pipe = relay.from(source);
+    if (completion.result > 0) {
+      buffers_.hold(relay, source, completion.buffer,
+                    static_cast<std::uint32_t>(completion.result));
+      pipe.since = relay.progressed_at = shard_.now;
+      if (source == Side::kNode && relay.first_byte == 0) {
+        relay.first_byte = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
+      }
+    } else if (completion.buffer != uring::kNoBuffer) {
+      buffers_.drop(completion.buffer);
+    }
+    act(relay, source, pipe.received(completion.result), completion.result);
+  }
+
+  // A send to `destination` came back. The relay may be gone when this returns.
+  void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
+    const Side source = other(destination);
+    Pipe& pipe = relay.from(source);
+    count(relay, source, result);
+    const bool reclaim = std::exchange(pipe.reclaiming, false);
+    PipeAction action = pipe.sent_some(result);
+    if (!pipe.holds_bytes()) {
+      buffers_.release(pipe);
+    } else if (reclaim && action == PipeAction::kSend) {
+      buffers_.spill(pipe);
+      action = PipeAction::kSendWhenWritable;
+    }
+    act(relay, source, action, result);
+  }
+
+  // Delivered bytes, of a send that came back in whatever state.
+  void count(Relay& relay, Side source, std::int32_t result) noexcept {
+    if (result <= 0) return;
+    const auto bytes = static_cast<std::uint64_t>(result);
+    relay.bytes[static_cast<std::uint8_t>(source)] += bytes;
+    NodeCounters& node = shard_.node_of(relay);
+    (source == Side::kClient ? node.bytes_up : node.bytes_down).add(bytes);
+    relay.from(source).since = relay.progressed_at = shard_.now;
+  }
+
+  // Tries starved pipes again; once a turn.
+  void serve_starved() noexcept {
+    buffers_.serve_starved(
+        [this](Relay& relay, Side source) { act(relay, source, relay.from(source).feed(), 0); });
+  }
+
+  // The timer of an established relay: ends it if a timeout has passed, and sets the next look. The
+  // relay may be gone when this returns.
+  void timer(Relay& relay) noexcept {
+    if (relay.close_at != 0 && shard_.now >= relay.close_at) {
+      return ending_.close(relay, relay.close_cause);
+    }
+    for (const Side source : {Side::kClient, Side::kNode}) look_for_progress(relay, source);
+    for (const Side source : {Side::kClient, Side::kNode}) {
+      const Pipe& pipe = relay.from(source);
+      if (pipe.state == PipeState::kSending && passed(pipe.since, relay.stalled_ms)) {
+        relay.socket(other(source)).reset_at_close = true;
+        return ending_.close(relay, CloseCause::kStalled);
+      }
+    }
+    if (passed(relay.progressed_at, relay.idle_ms)) {
+      return ending_.close(relay, CloseCause::kIdle);
+    }
+    if (relay.half_closed() && !sending(relay) &&
+        passed(relay.progressed_at, relay.half_closed_ms)) {
+      return ending_.close(relay, CloseCause::kHalfClosed);
+    }
+    watch(relay);
+  }
+
+  // Makes sure that the timer fires when the next timeout may have passed. Cheap when it is set.
+  void watch(Relay& relay) noexcept {
+    base::Instant next = UINT64_MAX;
+    const auto at = [&next](base::Instant instant) { next = std::min(next, instant); };
+    if (relay.close_at != 0) at(relay.close_at);
+    if (relay.idle_ms != 0) at(relay.progressed_at + span(relay.idle_ms));
+    if (relay.stalled_ms != 0 && sending(relay)) {
+      // Several looks a timeout: a send completes only with its last byte, so that progress before
+      // shows in the socket's queue alone.
+      for (const Side source : {Side::kClient, Side::kNode}) {
+        const Pipe& pipe = relay.from(source);
+        if (pipe.state == PipeState::kSending) {
+          at(std::min(pipe.since + span(relay.stalled_ms),
+                      shard_.now + span(relay.stalled_ms) / 4 + 1));
+        }
+      }
+    } else if (relay.half_closed_ms != 0 && relay.half_closed()) {
+      at(relay.progressed_at + span(relay.half_closed_ms));
+    }
+    if (next != UINT64_MAX) shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next);
+  }
+
+ private:
+  static base::Duration span(std::uint32_t milliseconds) noexcept {
+    return milliseconds * base::kMillisecond;
+  }
+  [[nodiscard]] bool passed(base::Instant since, std::uint32_t milliseconds) const noexcept {
+    return milliseconds != 0 && shard_.now - since >= span(milliseconds);
+  }
+  static bool sending(const Relay& relay) noexcept {
+    return relay.pipes[0].state == PipeState::kSending ||
+           relay.pipes[1].state == PipeState::kSending;
+  }
+  static CloseCause cause_of_failure(Side side, std::int32_t result) noexcept {
+    const bool reset = result == -ECONNRESET || result == -EPIPE;
+    if (side == Side::kClient) return reset ? CloseCause::kClientReset : CloseCause::kClientLost;
+    return reset ? CloseCause::kServerReset : CloseCause::kServerLost;
+  }
+
+  void look_for_progress(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    if (pipe.state != PipeState::kSending) return;
+    const int queued = shard_.kernel.unsent(relay.socket(other(source)).fd);
+    if (queued < 0 || static_cast<std::uint32_t>(queued) == pipe.unsent) return;
+    // The first look only notes where the queue stands.
+    if (pipe.unsent != UINT32_MAX) pipe.since = relay.progressed_at = shard_.now;
+    pipe.unsent = static_cast<std::uint32_t>(queued);
+  }
+
+  void act(Relay& relay, Side source, PipeAction action, std::int32_t result) noexcept {
+    const Side destination = other(source);
+    switch (action) {
+      case PipeAction::kNone:
+        return;
+      case PipeAction::kReceive:
+        ++relay.socket(source).in_flight;
+        return shard_.kernel.receive(relay.socket(source).fd,
+                                     shard_.tag(receive_of(source), relay));
+      case PipeAction::kStarve:
+        return buffers_.starve(relay, source);
+      case PipeAction::kSend:
+        return send(relay, source, false);
+      case PipeAction::kSendWhenWritable:
+        return send(relay, source, true);
+      case PipeAction::kPassEnd:
+        return pass_end(relay, source);
+      case PipeAction::kSourceFailed: {
+        const CloseCause cause = cause_of_failure(source, result);
+        relay.socket(source).reset_seen = true;
+        if (relay.state != RelayState::kEstablished) return ending_.close(relay, cause);
+        return ending_.deliver_reset(relay, destination, cause);
+      }
+      case PipeAction::kDestinationFailed:
+        return destination_failed(relay, source, cause_of_failure(destination, result));
+    }
+  }
+
+  void send(Relay& relay, Side source, bool when_writable) noexcept {
+    const Side destination = other(source);
+    Pipe& pipe = relay.from(source);
+    pipe.unsent = UINT32_MAX;
+    ++relay.socket(destination).in_flight;
+    shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
+                       when_writable, shard_.tag(send_of(destination), relay));
+    if (relay.stalled_ms != 0 && !relay.timer.armed()) watch(relay);
+  }
+
+  // The source ended in order, and every byte of it was handed over.
+  void pass_end(Relay& relay, Side source) noexcept {
+    const Side destination = other(source);
+    if (relay.socket(source).reset_seen) {
+      // It had refused bytes before: after that a clean end is a false one.
+      return ending_.deliver_reset(relay, destination, relay.cause);
+    }
+    shard_.kernel.shutdown_write(relay.socket(destination).fd);
+    if (relay.from(destination).state == PipeState::kEnded) {
+      return ending_.close(relay, CloseCause::kDone);
+    }
+    watch(relay);
+  }
+
+  // The destination takes no more. What it has sent already is still read and delivered, up to its
+  // end (an early answer to an upload); then its reset is passed on.
+  void destination_failed(Relay& relay, Side source, CloseCause cause) noexcept {
+    const Side destination = other(source);
+    relay.socket(destination).reset_seen = true;
+    relay.cause = cause;
+    switch (relay.from(destination).state) {
+      case PipeState::kEnded:
+        return ending_.deliver_reset(relay, source, cause);
+      case PipeState::kCut:
+        return ending_.close(relay, cause);
+      default:
+        return watch(relay);
+    }
+  }
+
+  Shard<K>& shard_;
+  Buffers<K>& buffers_;
+  Ending<K>& ending_;
+};
+
+}  // namespace shunt::proxy

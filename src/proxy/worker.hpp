@@ -1,0 +1,221 @@
+// Worker: one thread's loop. A turn reads the root, brings connecting relays in line with it,
+// handles a bounded number of completions, timers and requests, and hands the next operations to
+// the kernel, sleeping there when nothing is left to do. It shares nothing with other workers but
+// the root pointer, its mailbox, its outbox and its counters.
+#pragma once
+
+#include <array>
+
+#include "shunt/base/check.hpp"
+#include "shunt/base/limits.hpp"
+#include "src/proxy/acceptor.hpp"
+#include "src/proxy/buffers.hpp"
+#include "src/proxy/connector.hpp"
+#include "src/proxy/ending.hpp"
+#include "src/proxy/requests.hpp"
+#include "src/proxy/shard.hpp"
+#include "src/proxy/transfer.hpp"
+
+namespace shunt::proxy {
+
+template <uring::Kernel K>
+class Worker {
+ public:
+  // Both must outlive the worker. ready() must be true before anything else is called.
+  Worker(K& kernel, const WorkerSetup& setup)
+      : shard_(kernel, setup),
+        buffers_(shard_),
+        ending_(shard_, buffers_),
+        transfer_(shard_, buffers_, ending_),
+        connector_(shard_, ending_, transfer_),
+        acceptor_(shard_, connector_, transfer_),
+        requests_(shard_, ending_, transfer_, acceptor_) {}
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // The machine gave the address space for its relays.
+  [[nodiscard]] bool ready() const noexcept { return shard_.relays.ok(); }
+
+  // Arms the listeners and the wake-up.
+  void start() noexcept {
+    arm_wake();
+    acceptor_.start();
+  }
+
+  // One turn, which may sleep at its end. False once StopWorker has come, everything is closed and
+  // nothing is in flight: do not call it again.
+  [[nodiscard]] bool turn() noexcept {
+    shard_.counters.turns.add();
+    shard_.now = shard_.kernel.now();
+    shard_.root =
+        publication().begin_turn(shard_.setup.index, followed_, !shard_.connecting.empty());
+    followed_ = connector_.follow();
+    handle_completions();
+    shard_.timers.advance(shard_.now, base::kWalkPerTurn,
+                          [this](std::uint32_t slot) { timer(shard_.relays.at(slot)); });
+    acceptor_.step();
+    requests_.step();
+    transfer_.serve_starved();
+    shard_.root = nullptr;
+    if (over()) return false;
+    hand_over();
+    return true;
+  }
+
+  // For tests and simulations.
+  [[nodiscard]] const RelaySlab& relays() const noexcept { return shard_.relays; }
+
+ private:
+  [[nodiscard]] Publication& publication() noexcept { return *shard_.setup.publication; }
+
+  void handle_completions() noexcept {
+    std::array<uring::Completion, 32> batch;
+    std::uint32_t handled = 0;
+    while (handled < base::kCompletionsPerTurn) {
+      const std::size_t count = shard_.kernel.reap(batch);
+      for (std::size_t i = 0; i < count; ++i) handle(batch[i]);
+      handled += static_cast<std::uint32_t>(count);
+      if (count < batch.size()) break;
+    }
+    shard_.counters.completions.add(handled);
+  }
+
+  void handle(const uring::Completion& completion) noexcept {
+    const auto operation = static_cast<Operation>(completion.tag.kind);
+    switch (operation) {
+      case Operation::kWake:
+        wake_armed_ = false;
+        if (!requests_.stopping()) arm_wake();
+        return;
+      case Operation::kCancelWake:
+        wake_cancelling_ = false;
+        return;
+      case Operation::kAccept:
+        return acceptor_.accepted(completion.tag.slot, completion);
+      case Operation::kCancelAccept:
+        return acceptor_.cancel_returned(completion.tag.slot);
+      default:
+        break;
+    }
+    Relay* relay = shard_.relays.find(completion.tag.slot, completion.tag.generation);
+    if (relay == nullptr) [[unlikely]] {
+      // A relay's slot is freed only when nothing is in flight, so this is our own or the kernel's
+      // mistake; what it names belongs to somebody else now.
+      shard_.counters.stale_completions.add();
+      if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
+      return;
+    }
+    switch (operation) {
+      case Operation::kReceiveClient:
+        return received(*relay, Side::kClient, completion);
+      case Operation::kReceiveNode:
+        return received(*relay, Side::kNode, completion);
+      case Operation::kSendClient:
+        return sent(*relay, Side::kClient, completion.result);
+      case Operation::kSendNode:
+        return sent(*relay, Side::kNode, completion.result);
+      case Operation::kPollNode:
+        return polled(*relay, completion.result);
+      case Operation::kCancelClient:
+        return returned(*relay, Side::kClient);
+      case Operation::kCancelNode:
+        return returned(*relay, Side::kNode);
+      default:
+        return;
+    }
+  }
+
+  static bool ending(const Relay& relay) noexcept {
+    return relay.state == RelayState::kDelivering || relay.state == RelayState::kClosing;
+  }
+  void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
+    --relay.socket(source).in_flight;
+    if (!ending(relay)) return transfer_.received(relay, source, completion);
+    if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
+    ending_.settle(relay);
+  }
+  void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
+    --relay.socket(destination).in_flight;
+    if (!ending(relay)) return transfer_.sent(relay, destination, result);
+    transfer_.count(relay, other(destination), result);
+    if (result > 0) relay.to(destination).sent += static_cast<std::uint32_t>(result);
+    ending_.settle(relay);
+  }
+  void polled(Relay& relay, std::int32_t result) noexcept {
+    if (relay.state != RelayState::kConnecting) return returned(relay, Side::kNode);
+    --relay.socket(Side::kNode).in_flight;
+    connector_.polled(relay, result);
+  }
+  // An operation came back whose result does not matter any more.
+  void returned(Relay& relay, Side side) noexcept {
+    --relay.socket(side).in_flight;
+    if (relay.state == RelayState::kRetreating) return connector_.retreated(relay);
+    if (ending(relay)) ending_.settle(relay);
+  }
+
+  void timer(Relay& relay) noexcept {
+    switch (relay.state) {
+      case RelayState::kConnecting:
+      case RelayState::kPausing:
+        return connector_.timer(relay);
+      case RelayState::kEstablished:
+        return transfer_.timer(relay);
+      case RelayState::kDelivering:
+        return ending_.settle(relay);
+      case RelayState::kFree:
+      case RelayState::kRetreating:
+      case RelayState::kClosing:
+        return;
+    }
+  }
+
+  void arm_wake() noexcept {
+    wake_armed_ = true;
+    shard_.kernel.read_wake(shard_.setup.wake_fd, wake_tag(Operation::kWake));
+  }
+  static uring::Tag wake_tag(Operation operation) noexcept {
+    return {static_cast<std::uint8_t>(operation), 0, 0};
+  }
+
+  // Everything is closed; the pending wake-up is the last operation to come back.
+  [[nodiscard]] bool over() noexcept {
+    if (!requests_.stopping() || shard_.relays.used() != 0 || !acceptor_.stopped()) return false;
+    if (wake_armed_ && !wake_withdrawn_) {
+      wake_withdrawn_ = wake_cancelling_ = true;
+      shard_.kernel.cancel_tag(wake_tag(Operation::kWake), wake_tag(Operation::kCancelWake));
+    }
+    if (wake_armed_ || wake_cancelling_) return false;
+    publication().go_offline(shard_.setup.index, followed_, false);
+    return true;
+  }
+
+  void hand_over() noexcept {
+    shard_.counters.enters.add();
+    base::Duration wait = uring::kNoWait;
+    if (!shard_.kernel.has_completions() && !connector_.following() && !requests_.busy() &&
+        !acceptor_.busy()) {
+      wait = std::min(
+          {shard_.timers.until_next(shard_.now), acceptor_.until_next(), buffers_.until_next()});
+    }
+    if (wait != uring::kNoWait) {
+      // The wake-up's read is in the ring or goes there with this call, and an eventfd keeps its
+      // count: a wake() between the mark and the wait is not lost.
+      publication().go_offline(shard_.setup.index, followed_, !shard_.connecting.empty());
+    }
+    SHUNT_CHECK(shard_.kernel.submit_and_wait(wait) == 0);
+  }
+
+  Shard<K> shard_;
+  Buffers<K> buffers_;
+  Ending<K> ending_;
+  Transfer<K> transfer_;
+  Connector<K> connector_;
+  Acceptor<K> acceptor_;
+  Requests<K> requests_;
+  traffic::Revision followed_ = 0;
+  bool wake_armed_ = false;
+  bool wake_withdrawn_ = false;
+  bool wake_cancelling_ = false;
+};
+
+}  // namespace shunt::proxy

@@ -1,0 +1,72 @@
+// WorkerThread: one worker with everything that belongs to it, on a thread of its own.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shunt/base/result.hpp"
+#include "shunt/base/unique_fd.hpp"
+#include "shunt/proxy/counters.hpp"
+#include "shunt/uring/features.hpp"
+#include "src/proxy/listen_sockets.hpp"
+#include "src/proxy/outbox.hpp"
+#include "src/proxy/shard.hpp"
+#include "src/proxy/spsc_ring.hpp"
+
+namespace shunt::proxy {
+
+class WorkerThread {
+ public:
+  // What all workers share; outlives them.
+  struct Common {
+    const traffic::Model* model = nullptr;
+    Publication* publication = nullptr;
+    traffic::LiveCounts* live = nullptr;
+    OpenConnections* open = nullptr;
+    std::uint32_t connections_max = 0;
+    uring::Features features;
+  };
+
+  WorkerThread(std::uint32_t index, const Common& common);
+  ~WorkerThread();  // stops the worker at once and joins it
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+  // Begins the thread, on one CPU if cpu >= 0. The ring is created there: wait_ready() says how
+  // that went.
+  [[nodiscard]] base::Status begin(std::vector<OwnedListener> listeners, int cpu);
+  [[nodiscard]] base::Status wait_ready();
+
+  void wake() noexcept;
+  // One sender's thread. False: full.
+  [[nodiscard]] bool send(const Request& request) noexcept;
+  [[nodiscard]] bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+  [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] Outbox& outbox() noexcept { return outbox_; }
+  // After wait_ready().
+  [[nodiscard]] const std::string& features() const noexcept { return features_; }
+
+ private:
+  static void* enter(void* self);
+  void run() noexcept;
+  void report(base::Status status);
+
+  const Common common_;
+  WorkerCounters counters_;
+  SpscRing<Request> mailbox_{base::kMailboxCapacity};
+  Outbox outbox_{counters_};
+  WorkerSetup setup_;
+  base::UniqueFd wake_;
+  pthread_t thread_{};
+  bool begun_ = false;
+  std::string features_;            // written before ready_
+  base::Status outcome_;            // written before ready_
+  std::atomic<bool> ready_{false};  // run() has reported
+  std::atomic<bool> ended_{false};
+};
+
+}  // namespace shunt::proxy
