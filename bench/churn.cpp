@@ -47,8 +47,7 @@ struct Tally {
     const char* separator = "";
     for (std::size_t i = 1; i < kFailures; ++i) {
       if (failures[i] == 0) continue;
-      std::printf(R"(%s"%s": %lu)", separator, to_string(static_cast<Failure>(i)).data(),
-                  failures[i]);
+      std::printf(R"(%s"%s": %lu)", separator, to_string(static_cast<Failure>(i)), failures[i]);
       separator = ", ";
     }
     std::printf("}, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}}\n", us(0.5), us(0.99),
@@ -99,7 +98,7 @@ int run(int argc, char** argv) {
                   "\n",
                   sample.begun, sample.answered - sample.scheduled,
                   good ? options.colors[sample.color].c_str() : "",
-                  good ? "" : to_string(sample.failure).data());
+                  good ? "" : to_string(sample.failure));
       return;
     }
     for (; sample.answered >= second_ends; second_ends += base::kSecond) {

@@ -276,9 +276,9 @@ class Generator {
 
 }  // namespace
 
-std::string_view to_string(Failure failure) noexcept {
-  constexpr std::array<std::string_view, kFailures> names{"none",   "connect", "reset",   "end",
-                                                          "answer", "timeout", "overload"};
+const char* to_string(Failure failure) noexcept {
+  constexpr std::array<const char*, kFailures> names{"none",   "connect", "reset",   "end",
+                                                     "answer", "timeout", "overload"};
   return names[static_cast<std::size_t>(failure)];
 }
 

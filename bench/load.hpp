@@ -29,7 +29,7 @@ enum class Failure : std::uint8_t {
   kOverload,  // too much in flight: never sent
 };
 inline constexpr std::size_t kFailures = 7;
-[[nodiscard]] std::string_view to_string(Failure failure) noexcept;
+[[nodiscard]] const char* to_string(Failure failure) noexcept;
 
 // One request's life. Times are CLOCK_MONOTONIC nanoseconds.
 struct Sample {

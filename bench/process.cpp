@@ -25,6 +25,7 @@ namespace shunt::bench {
 Process::Process(const std::vector<std::string>& command, const std::string& log_path, int cpu,
                  const std::vector<std::string>& environment) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& one : command) arguments.push_back(const_cast<char*>(one.c_str()));
   arguments.push_back(nullptr);
   pid_ = ::fork();
