@@ -26,6 +26,7 @@ std::vector<StreamedEvent> EventStreamParser::feed(std::string_view piece) {
 
 void EventStreamParser::take_line(std::string_view line, std::vector<StreamedEvent>& events) {
   if (line.empty()) {
+    last_id_ = pending_id_;
     if (has_data_) events.push_back({.id = last_id_, .type = type_, .data = data_});
     type_.clear();
     data_.clear();
@@ -43,7 +44,7 @@ void EventStreamParser::take_line(std::string_view line, std::vector<StreamedEve
   } else if (field == "event") {
     type_ = value;
   } else if (field == "id" && value.find('\0') == std::string_view::npos) {
-    last_id_ = value;
+    pending_id_ = value;
   }
 }
 
@@ -52,6 +53,7 @@ void EventStreamParser::restart() {
   type_.clear();
   data_.clear();
   has_data_ = false;
+  pending_id_ = last_id_;
 }
 
 }  // namespace shunt::cli

@@ -1,0 +1,130 @@
+// What each verb asks of the daemon: method, path, headers and body.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "answers.hpp"
+#include "scripted_daemon.hpp"
+#include "src/cli/json.hpp"
+
+namespace shunt::cli {
+namespace {
+
+using ::testing::MatchesRegex;
+
+struct Asked {
+  const char* line;
+  const char* target;
+  const char* body;  // as JSON
+};
+
+class ChangingVerb : public ::testing::TestWithParam<Asked> {};
+
+TEST_P(ChangingVerb, PostsItsRequestAsTheApiHasIt) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));
+  const Ran ran = run_at(daemon, GetParam().line);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const SeenRequest request = daemon.only_request();
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.target, GetParam().target);
+  EXPECT_EQ(request.headers.at("content-type"), "application/json");
+  EXPECT_EQ(request.headers.at("host"), "localhost");
+  EXPECT_EQ(json::parse(request.body), json::parse(GetParam().body)) << request.body;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ChangingVerb,
+    ::testing::Values(
+        Asked{"switch green", "/v1/apps/-/switch", R"({"to": "green"})"},
+        Asked{"switch green --app web --skip min_healthy --skip hold --force --close-over 30s "
+              "--dry-run --reason r1",
+              "/v1/apps/web/switch",
+              R"({"to": "green", "skip": ["min_healthy", "hold"], "force": true,
+                  "close_over_ns": 30000000000, "dry_run": true, "reason": "r1"})"},
+        // A value of --skip takes one word, not the pool after it.
+        Asked{"switch --skip min_healthy green", "/v1/apps/-/switch",
+              R"({"to": "green", "skip": ["min_healthy"]})"},
+        Asked{"rollback", "/v1/apps/-/rollback", "{}"},
+        Asked{
+            "rollback --to blue --close-over 1m --not-durable --force", "/v1/apps/-/rollback",
+            R"({"to": "blue", "close_over_ns": 60000000000, "not_durable": true, "force": true})"},
+        Asked{"drain node1 node2 --deadline 10m --not-durable", "/v1/apps/-/nodes",
+              R"({"nodes": ["node1", "node2"], "admin": "drain", "deadline_ns": 600000000000,
+                  "not_durable": true})"},
+        Asked{"ready node1", "/v1/apps/-/nodes", R"({"nodes": ["node1"], "admin": "ready"})"},
+        Asked{"ready 127.0.0.1:8081", "/v1/apps/-/nodes",
+              R"({"nodes": ["127.0.0.1:8081"], "admin": "ready"})"},
+        Asked{"maint node1 --reason disk", "/v1/apps/-/nodes",
+              R"({"nodes": ["node1"], "admin": "maint", "reason": "disk"})"},
+        Asked{"close --pool blue --over 30s", "/v1/apps/-/close",
+              R"({"pool": "blue", "over_ns": 30000000000})"},
+        Asked{"close --node node1 --dry-run", "/v1/apps/-/close",
+              R"({"node": "node1", "dry_run": true})"},
+        Asked{"close --connection 4711", "/v1/apps/-/close", R"({"connection": 4711})"},
+        // A name that would be another path is encoded.
+        Asked{"switch green --app a/b?c", "/v1/apps/a%2Fb%3Fc/switch", R"({"to": "green"})"}));
+
+TEST(Request, CarriesTheKeyAndTheEpochAsHeaders) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));
+  EXPECT_EQ(run_at(daemon, "switch green --key release-7 --if-epoch 41").code, 0);
+  const SeenRequest request = daemon.only_request();
+  EXPECT_EQ(request.headers.at("idempotency-key"), "release-7");
+  EXPECT_EQ(request.headers.at("if-match"), "\"41\"");
+}
+
+TEST(Request, GetsAFreshKeyEachTimeWhereNoneIsGiven) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));
+  EXPECT_EQ(run_at(daemon, "switch green").code, 0);
+  EXPECT_EQ(run_at(daemon, "switch green").code, 0);
+  const auto requests = daemon.seen();
+  ASSERT_EQ(requests.size(), 2U);
+  const std::string first = requests[0].headers.at("idempotency-key");
+  EXPECT_THAT(first, MatchesRegex("cli-[0-9a-f]{24}"));
+  EXPECT_NE(first, requests[1].headers.at("idempotency-key"));
+  EXPECT_FALSE(requests[0].headers.contains("if-match"));
+}
+
+TEST(Request, OfADryRunUsesUpNoKey) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));
+  EXPECT_EQ(run_at(daemon, "switch green --dry-run").code, 0);
+  EXPECT_FALSE(daemon.only_request().headers.contains("idempotency-key"));
+}
+
+class ReadingVerb : public ::testing::TestWithParam<Asked> {};
+
+TEST_P(ReadingVerb, GetsItsPath) {
+  const std::string body =
+      R"({"apps": [{"name": "web", "pools": [{"name": "green"}]}], "drift": []})";
+  ScriptedDaemon daemon(in_turn({http(200, body)}));
+  const Ran ran = run_at(daemon, GetParam().line);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const SeenRequest request = daemon.only_request();
+  EXPECT_EQ(request.method, "GET");
+  EXPECT_EQ(request.target, GetParam().target);
+  EXPECT_EQ(request.body, "");
+  EXPECT_FALSE(request.headers.contains("content-length"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ReadingVerb,
+    ::testing::Values(Asked{"status", "/v1/status", ""}, Asked{"status green", "/v1/status", ""},
+                      Asked{"status --app web", "/v1/status", ""},
+                      Asked{"status --app web --json", "/v1/apps/web", ""},
+                      Asked{"connections", "/v1/apps/-/connections?limit=100", ""},
+                      Asked{"connections --pool blue --node 127.0.0.1:80 --limit 7 --app web",
+                            "/v1/apps/web/connections?limit=7&pool=blue&node=127.0.0.1%3A80", ""},
+                      Asked{"events", "/v1/events", ""}, Asked{"diff", "/v1/apps/-/diff", ""}));
+
+TEST(Socket, IsTheFlagThenTheVariableThenTheDefaultOfTheUser) {
+  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  const RunOptions elsewhere{.variables = {{"SHUNT_SOCKET", "/nowhere/from-variable"}}};
+  EXPECT_EQ(run_line("diff --socket " + daemon.socket_path(), elsewhere).code, 0);
+  EXPECT_THAT(run_line("diff", elsewhere).err, ::testing::HasSubstr("/nowhere/from-variable"));
+  const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/run"}}, .uid = 1000};
+  EXPECT_THAT(run_line("diff", user).err, ::testing::HasSubstr("/nowhere/run/shunt/admin.sock"));
+  const RunOptions root{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/run"}}, .uid = 0};
+  EXPECT_THAT(run_line("diff --timeout 1s", root).err,
+              ::testing::Not(::testing::HasSubstr("nowhere")));
+}
+
+}  // namespace
+}  // namespace shunt::cli

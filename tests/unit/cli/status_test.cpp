@@ -1,0 +1,140 @@
+// Status, connections and the texts they share, held against the very lines.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "answers.hpp"
+#include "scripted_daemon.hpp"
+#include "src/cli/text.hpp"
+
+namespace shunt::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Ran status_of(const std::string& apps, const std::string& arguments,
+              const RunOptions& options = {}) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::snapshot(apps))}));
+  return run_at(daemon, "status " + arguments, options);
+}
+
+TEST(Status, ReadsAtAGlance) {
+  EXPECT_EQ(status_of(answers::app(903), "").out,
+            "web  LIVE green   epoch 42, switched 3m12s ago\n"
+            "  green  active  2/2 up  8112 connections\n"
+            "  blue   kept    1/1 up   903 connections, oldest 3h   rollback: yes\n"
+            "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+}
+
+TEST(Status, ShowsNodesInTrouble) {
+  EXPECT_EQ(
+      status_of(answers::app(3, "green", "maint", "down"), "").out,
+      "web  LIVE green   epoch 42, switched 3m12s ago\n"
+      "  green  active  1/2 up  8112 connections\n"
+      "    g2  down 12m34s, maint, 3 connections, 7 connect errors   http: connection refused\n"
+      "  blue   kept    1/1 up     3 connections, oldest 3h   rollback: yes\n"
+      "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+}
+
+TEST(Status, OfAPoolShowsEveryNodeOfItAlone) {
+  const Ran ran = status_of(answers::app(3), "green");
+  EXPECT_THAT(ran.out, HasSubstr("    g1  up 1m, 8112 connections, weight 2\n"));
+  EXPECT_THAT(ran.out, HasSubstr("    g2  up 12m34s, 3 connections, 7 connect errors\n"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("blue")));
+}
+
+TEST(Status, WithNodesShowsEverythingAndTheServices) {
+  const Ran ran = status_of(answers::app(3), "--nodes");
+  EXPECT_THAT(ran.out,
+              HasSubstr("  http on 0.0.0.0:8080, [::]:8080: 8 open, 9000 accepted, 0 refused\n"));
+  EXPECT_THAT(ran.out, HasSubstr("    b1  up 1m, 3 connections\n"));
+}
+
+TEST(Status, OfAnUnknownPoolSuggestsOne) {
+  const Ran ran = status_of(answers::app(3), "gren");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "not found: there is no pool gren, did you mean green?\n");
+  EXPECT_EQ(status_of(answers::app(3), "--app shop").err, "not found: there is no app shop\n");
+}
+
+TEST(Status, IsColouredAndClippedOnATerminal) {
+  RunOptions terminal;
+  terminal.terminal = true;
+  terminal.color = true;
+  terminal.width = 24;
+  const Ran ran = status_of(answers::app(903), "", terminal);
+  EXPECT_THAT(ran.out, HasSubstr("\x1b[1mweb\x1b[0m  \x1b[32mLIVE green\x1b[0m   epoch…\n"));
+  std::size_t begin = 0;
+  for (std::size_t end = ran.out.find('\n'); end != std::string::npos;
+       begin = end + 1, end = ran.out.find('\n', begin)) {
+    EXPECT_LE(columns(ran.out.substr(begin, end - begin)), 24U);
+  }
+}
+
+TEST(Status, SaysWhatIsOutOfTheOrdinary) {
+  const std::string odd = R"({"name": "web", "active": "blue", "epoch": 1, "last": "initial",
+    "last_receipt": null, "recovered_unacknowledged": true, "rollback_to": "",
+    "rollback_why_not": "no switch yet",
+    "services": [{"name": "http", "panic": true}],
+    "pools": [{"name": "blue", "state": "active", "nodes": 1, "healthy": 0, "usable": 0,
+               "established": 1, "node_list": []},
+              {"name": "red", "state": "kept", "rollback_target": true, "nodes": 1, "healthy": 0,
+               "usable": 0, "established": 0, "drain": {"remaining": 0, "oldest_ns": 0,
+               "deadline_in_ns": 90000000000, "closing": false}, "node_list": []}],
+    "drift": ["initial is green, active is blue"]})";
+  EXPECT_EQ(
+      status_of(odd, "").out,
+      "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
+      "  PANIC http: too few healthy nodes, ready ones are tried regardless of health\n"
+      "  blue  active  0/1 up  1 connection   rollback: no, no switch yet\n"
+      "  red   kept    0/1 up  0 connections, closed in 1m30s   rollback: only by --force, no "
+      "node is usable\n"
+      "  drift: initial is green, active is blue\n"
+      "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+}
+
+TEST(Status, PutsADegradedProcessFirst) {
+  ScriptedDaemon daemon(in_turn({http(
+      200, R"({"process": {"phase": "degraded", "phase_reason": "disk full"}, "apps": []})")}));
+  EXPECT_TRUE(run_at(daemon, "status").out.starts_with("degraded: disk full\n"));
+}
+
+TEST(Status, OfAnEmptyAnswerDoesNotFail) {
+  ScriptedDaemon daemon(in_turn({http(200, R"({"apps": [{}, 7, {"pools": [3, {}]}]})")}));
+  EXPECT_EQ(run_at(daemon, "status").code, 0);
+}
+
+TEST(Connections, AreATable) {
+  ScriptedDaemon daemon(in_turn({http(200, R"({"matched": 903, "connections": [
+    {"id": 1, "client": "127.0.0.1:40000", "service": "http", "pool": "blue", "node": "b1",
+     "epoch": 1, "established": true, "age_ns": 3600000000000, "idle_ns": 5000000000,
+     "bytes_up": 10, "bytes_down": 20000}]})")}));
+  EXPECT_EQ(run_at(daemon, "connections").out,
+            "ID  CLIENT           SERVICE  POOL  NODE  STATE        AGE  IDLE  UP   DOWN\n"
+            " 1  127.0.0.1:40000  http     blue  b1    established   1h    5s  10  20000\n"
+            "903 connections, 1 listed\n");
+}
+
+TEST(Text, EscapesWhatIsNotPlainUtf8) {
+  EXPECT_EQ(escaped("grün…"), "grün…");
+  EXPECT_EQ(escaped("a\x1b[31m\x7f\t"), "a\\x1b[31m\\x7f\\t");
+  EXPECT_EQ(escaped("\xc0\x80\xff\xed\xa0\x80"), "\\xc0\\x80\\xff\\xed\\xa0\\x80");
+}
+
+TEST(Text, MeasuresDurationsFinely) {
+  EXPECT_EQ(fine_duration(0), "0");
+  EXPECT_EQ(fine_duration(999), "999ns");
+  EXPECT_EQ(fine_duration(12'345), "12.3us");
+  EXPECT_EQ(fine_duration(350'000), "350us");
+  EXPECT_EQ(fine_duration(1'999'999), "1.9ms");
+  EXPECT_EQ(fine_duration(72'000'000'000), "1m12s");
+}
+
+TEST(Text, QuotesWordsForAShell) {
+  EXPECT_EQ(shell_quoted("green"), "green");
+  EXPECT_EQ(shell_quoted("it's $HOME"), "'it'\\''s $HOME'");
+  EXPECT_EQ(shell_quoted(""), "''");
+}
+
+}  // namespace
+}  // namespace shunt::cli

@@ -1,0 +1,210 @@
+// The command line itself: help, version, mistakes and what they are told; hooks and completion.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "scripted_daemon.hpp"
+#include "src/cli/environment.hpp"
+#include "src/cli/verb.hpp"
+
+namespace shunt::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::vector<std::string> kVerbs{"serve", "check",  "status",   "events",    "connections",
+                                      "diff",  "switch", "rollback", "drain",     "ready",
+                                      "maint", "close",  "wait",     "completion"};
+
+TEST(Help, ListsEveryVerb) {
+  const Ran ran = run_line("--help");
+  EXPECT_EQ(ran.code, 0);
+  for (const std::string& verb : kVerbs) EXPECT_THAT(ran.out, HasSubstr("\n  " + verb + " "));
+  EXPECT_EQ(run_line("").code, 2);
+  EXPECT_EQ(run_line("").err, ran.out);
+  EXPECT_EQ(run_line("help").out, ran.out);
+}
+
+TEST(Help, OfEachVerbHasExamplesAndExitCodes) {
+  for (const std::string& verb : kVerbs) {
+    const Ran ran = run_line(verb + " --help");
+    EXPECT_EQ(ran.code, 0) << verb;
+    EXPECT_THAT(ran.out, HasSubstr("Examples:\n  ")) << verb;
+    EXPECT_THAT(ran.out, HasSubstr("Exit codes:\n  0    done")) << verb;
+    EXPECT_EQ(run_line("help " + verb).out, ran.out);
+  }
+  EXPECT_THAT(run_line("switch --help").out, HasSubstr("7    sent, outcome unknown"));
+}
+
+TEST(Version, IsTheOneOfTheHooks) {
+  EXPECT_EQ(run_line("--version").out, "shunt 9.9.9\n");
+}
+
+struct Mistake {
+  const char* line;
+  const char* told;
+};
+class Usage : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(Usage, MistakeEndsWith2AndSaysTheWayOut) {
+  const Ran ran = run_line(GetParam().line);
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr(GetParam().told));
+  EXPECT_THAT(ran.err, HasSubstr("see: shunt "));
+  EXPECT_EQ(ran.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Usage,
+    ::testing::Values(
+        Mistake{"swich green", "unknown verb 'swich', did you mean switch?"},
+        Mistake{"stat", "unknown verb 'stat', did you mean status?"},
+        Mistake{"xyzzy", "unknown verb 'xyzzy'\n"},
+        Mistake{"--json status", "the verb comes first"}, Mistake{"switch", "POOL is required"},
+        Mistake{"switch green red", "'red' is one argument too many"},
+        Mistake{"switch green --forse", "unknown flag --forse, did you mean --force?"},
+        Mistake{"switch --dryrun", "unknown flag --dryrun, did you mean --dry-run?"},
+        Mistake{"switch green --timeout=5", "'5' is not a duration"},
+        Mistake{"switch green --timeout 5parsecs", "write a number and a unit"},
+        Mistake{"switch green --if-epoch -1", "'-1' is not a whole number"},
+        Mistake{"switch green --if-epoch 4x", "'4x' is not a whole number"},
+        Mistake{"switch green --wait confirmed",
+                "confirm windows, which this version does not have"},
+        Mistake{"switch green --wait draind", "did you mean drained?"},
+        Mistake{"switch green --wait", "--wait"},
+        Mistake{"switch green --not-durable", "unknown flag --not-durable"},
+        Mistake{"ready node1 --wait empty", "'empty' is none of adopted, healthy"},
+        Mistake{"drain", "NODE is required"},
+        Mistake{"close", "name one of --pool, --node and --connection"},
+        Mistake{"close --pool a --node b", "name one of --pool, --node and --connection"},
+        Mistake{"close --connection 7 --wait empty", "needs --pool or --node"},
+        Mistake{"connections --limit 0", "--limit: from 1 to 10000"},
+        Mistake{"wait", "STATE is required"}, Mistake{"wait drained", "wait drained needs a pool"},
+        Mistake{"wait empty", "wait empty needs a node"},
+        Mistake{"wait adopted green", "takes no name"},
+        Mistake{"wait helthy green", "did you mean healthy?"},
+        Mistake{"completion tcsh", "none of bash, zsh, fish"}));
+
+TEST(Usage, RefusesWhatWouldForgeAHeaderOrALine) {
+  EXPECT_EQ(run_words({"switch", "green", "--key", "a\r\nX: y"}).code, 2);
+  EXPECT_EQ(run_words({"switch", "gr\neen"}).code, 2);
+  EXPECT_EQ(run_words({"switch", ""}).code, 2);
+  EXPECT_EQ(run_words({"switch", "green", "--reason", std::string(2000, 'x')}).code, 2);
+}
+
+Ran run_with(const Hooks& hooks, const std::vector<std::string>& words) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const Environment environment{.out = out,
+                                .err = err,
+                                .arguments = words,
+                                .variable = [](const char*) { return std::string(); },
+                                .wall_ms = [] { return std::int64_t{0}; }};
+  const int code = run_in(environment, hooks);
+  return {.code = code, .out = out.str(), .err = err.str()};
+}
+
+TEST(Serve, HandsItsOptionsToTheDaemon) {
+  ServeOptions seen;
+  Hooks hooks;
+  hooks.serve = [&](const ServeOptions& options) {
+    seen = options;
+    return 42;
+  };
+  EXPECT_EQ(run_with(hooks, {"serve"}).code, 42);
+  EXPECT_EQ(seen.config_path, "/etc/shunt/shunt.yaml");
+  EXPECT_FALSE(seen.reset_state);
+  EXPECT_EQ(run_with(hooks, {"serve", "a.yaml", "--reset-state"}).code, 42);
+  EXPECT_EQ(seen.config_path, "a.yaml");
+  EXPECT_TRUE(seen.reset_state);
+  EXPECT_EQ(run_with(hooks, {"serve", "--config", "b.yaml"}).code, 42);
+  EXPECT_EQ(seen.config_path, "b.yaml");
+}
+
+TEST(Check, PrintsEveryErrorAndFails) {
+  Hooks hooks;
+  hooks.check = [](const std::string& path) {
+    return CheckReport{.errors = {path + ":3:5: bad", path + ":9:1: worse"},
+                       .warnings = {path + ":1:1: odd"},
+                       .summary = ""};
+  };
+  const Ran ran = run_with(hooks, {"check", "a.yaml"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err,
+            "error: a.yaml:3:5: bad\nerror: a.yaml:9:1: worse\nwarning: a.yaml:1:1: odd\n"
+            "2 errors in a.yaml\n");
+  EXPECT_EQ(run_with(hooks, {"check", "a.yaml", "--json"}).out,
+            R"({"ok":false,"path":"a.yaml","errors":["a.yaml:3:5: bad","a.yaml:9:1: worse"],)"
+            R"("warnings":["a.yaml:1:1: odd"],"summary":""})"
+            "\n");
+}
+
+TEST(Check, SaysThatAllIsWell) {
+  Hooks hooks;
+  hooks.check = [](const std::string&) {
+    return CheckReport{.errors = {}, .warnings = {}, .summary = "1 app, 4 nodes"};
+  };
+  const Ran ran = run_with(hooks, {"check", "a.yaml"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out, "a.yaml: ok, 1 app, 4 nodes\n");
+}
+
+TEST(Completion, HasEveryVerbAndItsFlags) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Ran ran = run_line(std::string("completion ") + shell);
+    EXPECT_EQ(ran.code, 0);
+    for (const std::string& verb : kVerbs) EXPECT_THAT(ran.out, HasSubstr(verb)) << shell;
+    for (const char* flag : {"if-epoch", "close-over", "reset-state", "follow"}) {
+      EXPECT_THAT(ran.out, HasSubstr(flag)) << shell;
+    }
+  }
+}
+
+class Bash : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "shunt-cli-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+    std::ofstream(directory_ + "/script") << run_line("completion bash").out;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  // Standard output of a bash command; `script` in it is the completion script.
+  std::string output_of(const std::string& command) const {
+    const std::string file = directory_ + "/out";
+    std::ofstream(directory_ + "/command") << command;
+    const std::string line = "cd " + directory_ + " && bash command > " + file + " 2>&1";
+    EXPECT_EQ(std::system(line.c_str()), 0) << command;  // NOLINT(cert-env33-c)
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+  }
+
+  std::string directory_;
+};
+
+TEST_F(Bash, TakesTheScript) {
+  EXPECT_EQ(output_of("bash -n script"), "");
+}
+
+TEST_F(Bash, CompletesVerbsFlagsAndStates) {
+  const auto completed = [this](const std::string& words, int at) {
+    return output_of("source ./script; COMP_WORDS=(" + words +
+                     "); COMP_CWORD=" + std::to_string(at) + "; _shunt; echo \"${COMPREPLY[*]}\"");
+  };
+  EXPECT_EQ(completed("shunt sw", 1), "switch\n");
+  EXPECT_EQ(completed("shunt switch --cl", 2), "--close-over\n");
+  EXPECT_EQ(completed("shunt switch green --wait dr", 4), "drained\n");
+  EXPECT_EQ(completed("shunt wait h", 2), "healthy\n");
+  EXPECT_EQ(completed("shunt completion f", 2), "fish\n");
+}
+
+}  // namespace
+}  // namespace shunt::cli

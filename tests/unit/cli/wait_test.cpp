@@ -1,0 +1,205 @@
+// Waiting: how far something is, and how the waiting ends.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "answers.hpp"
+#include "scripted_daemon.hpp"
+#include "src/cli/json.hpp"
+#include "src/cli/wait_for.hpp"
+
+namespace shunt::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using State = Progress::State;
+
+Progress judged(const WaitFor& wanted, const std::string& app) {
+  return judge(wanted, parse_object(app).value());
+}
+
+WaitFor for_pool(Goal goal, const std::string& pool) {
+  WaitFor wanted;
+  wanted.goal = goal;
+  wanted.pool = pool;
+  return wanted;
+}
+
+WaitFor for_nodes(Goal goal, const std::vector<std::string>& nodes, const std::string& admin) {
+  WaitFor wanted;
+  wanted.goal = goal;
+  wanted.nodes = nodes;
+  if (!admin.empty()) wanted.admin = admin;
+  return wanted;
+}
+
+TEST(Drained, IsAPoolWithNoConnectionsLeft) {
+  const Progress some = judged(for_pool(Goal::kDrained, "blue"), answers::app(903));
+  EXPECT_EQ(some.state, State::kWaiting);
+  EXPECT_EQ(some.text, "blue: 903 connections, oldest 3h");
+  EXPECT_EQ(judged(for_pool(Goal::kDrained, "blue"), answers::app(0)).state, State::kReached);
+  EXPECT_EQ(judged(for_pool(Goal::kDrained, ""), answers::app(1)).state, State::kWaiting);
+  EXPECT_EQ(judged(for_pool(Goal::kDrained, ""), answers::app(0)).state, State::kReached);
+}
+
+TEST(Drained, IsImpossibleForTheActivePoolAndForNone) {
+  EXPECT_EQ(judged(for_pool(Goal::kDrained, "green"), answers::app(0)).text,
+            "green is active: an active pool does not drain");
+  EXPECT_EQ(judged(for_pool(Goal::kDrained, "red"), answers::app(0)).state, State::kImpossible);
+}
+
+TEST(Healthy, CountsReadyNodesAndNamesOneThatIsNot) {
+  EXPECT_EQ(judged(for_pool(Goal::kHealthy, "green"), answers::app(0)).state, State::kReached);
+  const Progress progress =
+      judged(for_pool(Goal::kHealthy, "green"), answers::app(0, "green", "ready", "down"));
+  EXPECT_EQ(progress.state, State::kWaiting);
+  EXPECT_EQ(progress.text, "green: 1 of 2 healthy, g2 http: connection refused");
+}
+
+TEST(Healthy, OfANodeTakesAssumedOnlyWhereTheDaemonCountsIt) {
+  const WaitFor wanted = for_nodes(Goal::kHealthy, {"g2"}, "ready");
+  EXPECT_EQ(judged(wanted, answers::app(0)).state, State::kReached);
+  EXPECT_EQ(judged(wanted, answers::app(0, "green", "ready", "assumed")).state, State::kWaiting);
+  EXPECT_EQ(judged(wanted, answers::app(0, "green", "drain", "up")).state, State::kUndone);
+}
+
+TEST(Empty, IsANodeWithoutConnectionsThatIsStillDrained) {
+  const WaitFor wanted = for_nodes(Goal::kEmpty, {"g2"}, "drain");
+  EXPECT_EQ(judged(wanted, answers::app(3, "green", "drain")).text, "g2: 3 connections");
+  EXPECT_EQ(judged(wanted, answers::app(0, "green", "maint")).state, State::kReached);
+  const Progress undone = judged(wanted, answers::app(3, "green", "ready"));
+  EXPECT_EQ(undone.state, State::kUndone);
+  EXPECT_EQ(undone.text, "g2 is ready again");
+  EXPECT_EQ(judged(for_nodes(Goal::kEmpty, {"g9"}, ""), answers::app(0)).state, State::kImpossible);
+}
+
+TEST(Adopted, IsAnEpochWithItsReceipt) {
+  WaitFor wanted;
+  EXPECT_EQ(judged(wanted, answers::app(0)).text, "epoch 42: adopted");
+  EXPECT_EQ(judged(wanted, R"({"epoch": 43, "last_receipt": {"epoch": 42}})").state,
+            State::kWaiting);
+  EXPECT_EQ(judged(wanted, R"({"epoch": 1, "last_receipt": null})").state, State::kReached);
+}
+
+TEST(Waiting, EndsWhenThePoolIsDrained) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::switched), http(200, answers::app(2)),
+                                 http(200, answers::app(1)), http(200, answers::app(0))}));
+  const Ran ran = run_at(daemon, "switch green --wait drained");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("blue: drained (waited "));
+  EXPECT_EQ(ran.err, "") << "progress is for terminals only";
+  const auto requests = daemon.seen();
+  ASSERT_EQ(requests.size(), 4U);
+  EXPECT_EQ(requests[1].target, "/v1/apps/web") << "the app that the outcome named";
+}
+
+TEST(Waiting, ShowsProgressOnATerminal) {
+  ScriptedDaemon daemon(in_turn(
+      {http(200, answers::app(2)), http(200, answers::app(2)), http(200, answers::app(0))}));
+  RunOptions terminal;
+  terminal.terminal = true;
+  const Ran ran = run_at(daemon, "wait drained blue", terminal);
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("waiting 0s  blue: 2 connections, oldest 3h"));
+  EXPECT_TRUE(ran.err.ends_with("\r\x1b[K")) << "the line is cleared at the end";
+}
+
+TEST(Waiting, EndsWith4AtItsTimeAndTheChangeStands) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::switched), http(200, answers::app(903))}));
+  const Ran ran = run_at(daemon, "switch green --wait drained --timeout 500ms");
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_EQ(ran.err, "timed out: blue: 903 connections, oldest 3h; the change stands\n");
+}
+
+TEST(Waiting, EndsWith8WhereItIsRolledBackMeanwhile) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::switched), http(200, answers::app(903)),
+                                 http(200, answers::app(903, "blue"))}));
+  const Ran ran = run_at(daemon, "switch green --wait drained");
+  EXPECT_EQ(ran.code, 8);
+  EXPECT_EQ(ran.err, "undone while waiting: blue is live now, epoch 42\n");
+}
+
+TEST(Waiting, EndsWith8WhereThePoolBecomesActiveAgain) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::app(903)), http(200, answers::app(903)),
+                                 http(200, answers::app(903, "blue"))}));
+  EXPECT_EQ(run_at(daemon, "wait drained blue").code, 8);
+}
+
+TEST(Waiting, EndsWith1WhereItCannotBe) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::app(0))}));
+  const Ran ran = run_at(daemon, "wait drained green");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "cannot wait for that: green is active: an active pool does not drain\n");
+}
+
+TEST(Waiting, OutlastsAnAnswerThatIsMissing) {
+  ScriptedDaemon daemon(
+      in_turn({http(200, answers::switched), "", http(503, "{}"), http(200, answers::app(0))}));
+  EXPECT_EQ(run_at(daemon, "switch green --wait drained").code, 0);
+  EXPECT_EQ(daemon.seen().size(), 4U);
+}
+
+TEST(Waiting, EndsWith130OnSigintAndTheChangeStands) {
+  std::atomic<int> asked = 0;
+  ScriptedDaemon daemon([&](const SeenRequest& request) {
+    if (request.method == "POST") return http(200, answers::switched);
+    if (++asked == 2) ::kill(::getpid(), SIGINT);
+    return http(200, answers::app(903));
+  });
+  const Ran ran = run_at(daemon, "switch green --wait drained");
+  EXPECT_EQ(ran.code, 130);
+  EXPECT_EQ(ran.err, "interrupted: blue: 903 connections, oldest 3h; the change stands\n");
+}
+
+TEST(Waiting, OnAnAnswerThatIsInterruptedLeavesTheOutcomeOpen) {
+  ScriptedDaemon daemon([](const SeenRequest&) -> std::optional<std::string> {
+    ::kill(::getpid(), SIGINT);
+    return std::nullopt;
+  });
+  const Ran ran = run_at(daemon, "switch green");
+  EXPECT_EQ(ran.code, 7);
+  EXPECT_THAT(ran.err, HasSubstr("no answer: interrupted"));
+}
+
+TEST(Waiting, IsNotDoneForADryRun) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::switched)}));
+  EXPECT_EQ(run_at(daemon, "switch green --wait drained --dry-run").code, 0);
+  EXPECT_EQ(daemon.seen().size(), 1U);
+}
+
+struct Waits {
+  const char* line;
+  std::string app;
+};
+class WaitOfAVerb : public ::testing::TestWithParam<Waits> {};
+
+TEST_P(WaitOfAVerb, IsReached) {
+  ScriptedDaemon daemon([](const SeenRequest& request) {
+    return http(200, request.method == "POST" ? answers::unchanged : GetParam().app);
+  });
+  const Ran ran = run_at(daemon, GetParam().line);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("waited"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WaitOfAVerb,
+    ::testing::Values(Waits{"switch green --wait adopted", answers::app(5)},
+                      Waits{"switch green --wait healthy", answers::app(5)},
+                      Waits{"switch green --wait empty", answers::app(0)},
+                      Waits{"rollback --wait healthy", answers::app(5)},
+                      Waits{"drain g2 --wait empty", answers::app(0, "green", "drain")},
+                      Waits{"maint g2 --wait drained", answers::app(0, "green", "maint")},
+                      Waits{"ready g2 --wait healthy", answers::app(5)},
+                      Waits{"close --pool blue --wait empty", answers::app(0)},
+                      Waits{"close --node b1 --wait empty", answers::app(0)},
+                      Waits{"wait healthy green", answers::app(5)},
+                      Waits{"wait empty b1", answers::app(0)},
+                      Waits{"wait adopted", answers::app(5)}));
+
+}  // namespace
+}  // namespace shunt::cli
