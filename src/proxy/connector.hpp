@@ -28,6 +28,7 @@ class Connector {
         ending_(ending),
         transfer_(transfer),
         picks_(shard.setup.app_of.size()),
+        retry_picks_(shard.setup.app_of.size()),
         sources_(shard.setup.app_of.size()),
         failed_last_(shard.setup.live->slots()) {
     // Workers begin at different places of the schedule, or all would open with the same node.
@@ -42,11 +43,7 @@ class Connector {
     relay.state = RelayState::kRetreating;  // until an attempt is under way
     while (true) {
       const traffic::ServiceTable& table = shard_.table_of(relay);
-      const traffic::Candidate* candidate =
-          relay.tried_count == base::kConnectAttemptsMax
-              ? nullptr
-              : traffic::pick(table, picks_[relay.service], random_, *shard_.setup.live,
-                              std::span(relay.tried, relay.tried_count));
+      const traffic::Candidate* candidate = choose(relay, table);
       if (candidate == nullptr) return give_up(relay);
       if (relay.tried_count != 0) shard_.service_of(relay).retried.add();
       note_choice(relay, table, *candidate);
@@ -135,6 +132,16 @@ class Connector {
 
   [[nodiscard]] bool switched_away(const Relay& relay) const noexcept {
     return shard_.table_of(relay).pool != relay.pool;
+  }
+
+  [[nodiscard]] const traffic::Candidate* choose(const Relay& relay,
+                                                 const traffic::ServiceTable& table) noexcept {
+    if (relay.tried_count == base::kConnectAttemptsMax) return nullptr;
+    // Retries rotate by themselves. On the common cursor they would shift it, and with two nodes,
+    // one of them dead, every connection would begin with the dead one.
+    auto& picks = relay.tried_count == 0 ? picks_ : retry_picks_;
+    return traffic::pick(table, picks[relay.service], random_, *shard_.setup.live,
+                         std::span(relay.tried, relay.tried_count));
   }
 
   void note_choice(Relay& relay, const traffic::ServiceTable& table,
@@ -287,8 +294,9 @@ class Connector {
   Shard<K>& shard_;
   Ending<K>& ending_;
   Transfer<K>& transfer_;
-  std::vector<traffic::PickState> picks_;  // by ServiceId
-  std::vector<std::uint32_t> sources_;     // by ServiceId: the next source address
+  std::vector<traffic::PickState> picks_;        // by ServiceId: first attempts
+  std::vector<traffic::PickState> retry_picks_;  // by ServiceId: the others
+  std::vector<std::uint32_t> sources_;           // by ServiceId: the next source address
   std::vector<std::uint8_t> failed_last_;  // by node slot: the last recorded outcome was a failure
   traffic::Random random_;
   traffic::Revision following_ = 0;  // the root whose check is under way or done

@@ -132,6 +132,14 @@ inline void wait_acknowledged(const Socket& socket) {
   }));
 }
 
+// Waits until the connection is gone entirely (its end was read before).
+inline void wait_closed(const Socket& socket) {
+  EXPECT_TRUE(wait_for([&] {
+    pollfd one{socket.fd(), 0, 0};
+    return ::poll(&one, 1, 0) == 1 && (one.revents & (POLLHUP | POLLERR)) != 0;
+  }));
+}
+
 // A listener that nothing accepts from.
 inline base::UniqueFd listening_socket(const base::Endpoint& at, int backlog) {
   base::UniqueFd fd(::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -233,7 +241,9 @@ struct Options {
 // One app with one service and pools of nodes; pool 0 is active at the start.
 class Plane {
  public:
-  Plane(std::vector<std::vector<base::Endpoint>> pools, const Options& options = {}) {
+  // handed: a listening socket at options.listen[0], as from a supervisor.
+  Plane(std::vector<std::vector<base::Endpoint>> pools, const Options& options = {},
+        base::UniqueFd handed = {}) {
     traffic::App app;
     app.name = "app";
     app.services = {0};
@@ -257,10 +267,12 @@ class Plane {
     service.listen = options.listen;
     model_.services = {service};
     model_.apps = {app};
+    std::vector<InheritedListener> inherited;
+    if (handed) inherited.push_back({options.listen[0], std::move(handed)});
     auto started = DataPlane::start({.workers = options.workers,
                                      .connections_max = options.connections_max,
                                      .pin_workers = false},
-                                    model_, {}, root(0));
+                                    model_, std::move(inherited), root(0));
     if (!started) {
       ADD_FAILURE() << started.error().message;
       std::abort();

@@ -1,0 +1,121 @@
+#include "src/proxy/timer_wheel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+namespace shunt::proxy {
+namespace {
+
+struct Links {
+  std::vector<TimerLink> links;
+  TimerLink& timer(std::uint32_t slot) { return links[slot]; }
+};
+
+constexpr base::Instant kStart = 12'345;
+constexpr base::Duration kTick = 1ULL << TimerWheel<Links>::kTickBits;
+
+class TimerWheelTest : public testing::Test {
+ protected:
+  std::vector<std::uint32_t> advance(base::Instant now, std::uint32_t max = UINT32_MAX) {
+    std::vector<std::uint32_t> fired;
+    wheel.advance(now, max, [&](std::uint32_t slot) { fired.push_back(slot); });
+    return fired;
+  }
+
+  Links links{std::vector<TimerLink>(1000)};
+  TimerWheel<Links> wheel{links, kStart};
+};
+
+TEST_F(TimerWheelTest, FiresNeverEarlyAndWithinATick) {
+  wheel.set(1, kStart + 5 * base::kSecond);
+  EXPECT_TRUE(advance(kStart + 5 * base::kSecond - 1).empty());
+  EXPECT_EQ(advance(kStart + 5 * base::kSecond + kTick), std::vector{1U});
+  EXPECT_FALSE(links.timer(1).armed());
+}
+
+TEST_F(TimerWheelTest, SaysHowLongNothingWillHappen) {
+  EXPECT_EQ(wheel.until_next(kStart), TimerWheel<Links>::kNever);
+  wheel.set(1, kStart + 10 * base::kMillisecond);
+  const base::Duration wait = wheel.until_next(kStart);
+  EXPECT_GE(wait, 10 * base::kMillisecond);
+  EXPECT_LE(wait, 10 * base::kMillisecond + kTick);
+  EXPECT_EQ(advance(kStart + wait), std::vector{1U});
+}
+
+TEST_F(TimerWheelTest, ACancelledOneDoesNotFire) {
+  wheel.set(1, kStart + base::kSecond);
+  wheel.set(2, kStart + base::kSecond);
+  wheel.set(3, kStart + base::kSecond);
+  wheel.cancel(2);
+  wheel.cancel(2);
+  EXPECT_EQ(advance(kStart + 2 * base::kSecond).size(), 2U);
+}
+
+TEST_F(TimerWheelTest, SetAtLatestOnlyEverBringsADeadlineNearer) {
+  wheel.set_at_latest(1, kStart + base::kSecond);
+  wheel.set_at_latest(1, kStart + 5 * base::kSecond);
+  EXPECT_EQ(advance(kStart + 2 * base::kSecond), std::vector{1U});
+  wheel.set(1, kStart + 9 * base::kSecond);
+  wheel.set_at_latest(1, kStart + 3 * base::kSecond);
+  EXPECT_EQ(advance(kStart + 4 * base::kSecond), std::vector{1U});
+}
+
+TEST_F(TimerWheelTest, ABoundedAdvanceLeavesTheRestForTheNext) {
+  for (std::uint32_t slot = 0; slot < 100; ++slot) wheel.set(slot, kStart + base::kSecond);
+  const base::Instant later = kStart + 2 * base::kSecond;
+  EXPECT_EQ(advance(later, 30).size(), 30U);
+  EXPECT_EQ(wheel.until_next(later), 0U);
+  EXPECT_EQ(advance(later, 30).size(), 30U);
+  EXPECT_EQ(advance(later).size(), 40U);
+}
+
+TEST_F(TimerWheelTest, AFiringMaySetItselfAndCancelOthers) {
+  wheel.set(1, kStart + base::kSecond);
+  wheel.set(2, kStart + base::kSecond);
+  int fired = 0;
+  wheel.advance(kStart + 2 * base::kSecond, 10, [&](std::uint32_t slot) {
+    ++fired;
+    wheel.cancel(slot == 1 ? 2 : 1);
+    wheel.set(slot, kStart + base::kSecond);  // passed: the next tick
+  });
+  EXPECT_EQ(fired, 10);  // bounded, whatever it does
+}
+
+TEST_F(TimerWheelTest, AgreesWithASortedMapOverYears) {
+  std::mt19937_64 random(7);
+  std::map<std::uint32_t, base::Instant> expected;
+  base::Instant now = kStart;
+  for (int step = 0; step < 20'000; ++step) {
+    const auto slot = static_cast<std::uint32_t>(random() % links.links.size());
+    // Spans from nothing to months, each magnitude as likely as the next.
+    const base::Duration span = random() % (1ULL << (random() % 53 + 1));
+    switch (random() % 4) {
+      case 0:
+        wheel.cancel(slot);
+        expected.erase(slot);
+        break;
+      case 1:
+      case 2:
+        wheel.set(slot, now + span);
+        expected[slot] = now + span;
+        break;
+      default: {
+        now += span / 64;
+        for (const std::uint32_t fired : advance(now)) {
+          ASSERT_TRUE(expected.contains(fired));
+          EXPECT_LE(expected[fired], now);
+          expected.erase(fired);
+        }
+        for (const auto& [left, deadline] : expected) {
+          ASSERT_GT(deadline + 2 * kTick, now) << "slot " << left << " was due";
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace shunt::proxy
