@@ -1,0 +1,53 @@
+// EventHub hands events to those who follow them: server-sent events (HTML Living Standard, section
+// 9.2), each formatted once for all. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shunt/admin/admin_server.hpp"
+
+namespace shunt::admin {
+
+class EventFollower {
+ public:
+  virtual ~EventFollower() = default;
+  // One or more whole frames. May leave the hub.
+  virtual void on_event_frames(std::string_view frames) = 0;
+};
+
+class EventHub {
+ public:
+  EventHub(EventFeed& feed, std::uint32_t followers_max)
+      : feed_(feed), followers_max_(followers_max) {}
+  ~EventHub() { close(); }
+  EventHub(const EventHub&) = delete;
+  EventHub& operator=(const EventHub&) = delete;
+
+  [[nodiscard]] bool full() const noexcept { return followers_.size() >= followers_max_; }
+  // From now on `follower` gets every event. Returns the frames of those after `last_seen` that are
+  // kept; nothing where it is empty. A last_seen that lies in the future is from before a restart,
+  // when ids began anew, and gives all.
+  [[nodiscard]] std::string join(EventFollower& follower, std::optional<std::uint64_t> last_seen);
+  void leave(EventFollower& follower) noexcept;
+  // Lets go of the feed; followers get nothing more.
+  void close() noexcept;
+
+ private:
+  struct Follower {
+    EventFollower* follower;  // null: left while events were handed out
+    std::uint64_t seen;       // events up to this id have been given
+  };
+  void on_event(const control::Event& event);
+
+  EventFeed& feed_;
+  const std::uint32_t followers_max_;
+  std::vector<Follower> followers_;
+  std::optional<int> subscription_;  // while there are followers
+  bool handing_out_ = false;
+};
+
+}  // namespace shunt::admin

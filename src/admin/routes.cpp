@@ -1,0 +1,89 @@
+#include "src/admin/routes.hpp"
+
+#include <array>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace shunt::admin {
+namespace {
+
+constexpr std::array kRoutes = {
+    Route{RouteId::kLive, "/live", false, ""},
+    Route{RouteId::kReady, "/ready", false, ""},
+    Route{RouteId::kMetrics, "/metrics", false, ""},
+    Route{RouteId::kOpenApi, "/v1/openapi.json", false, ""},
+    Route{RouteId::kStatus, "/v1/status", false, ""},
+    Route{RouteId::kEvents, "/v1/events", false, "after limit"},
+    Route{RouteId::kConfig, "/v1/config", false, ""},
+    Route{RouteId::kApp, "/v1/apps/{app}", false, ""},
+    Route{RouteId::kDiff, "/v1/apps/{app}/diff", false, ""},
+    Route{RouteId::kConnections, "/v1/apps/{app}/connections", false, "pool node limit"},
+    Route{RouteId::kSwitch, "/v1/apps/{app}/switch", true, ""},
+    Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, ""},
+    Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, ""},
+    Route{RouteId::kClose, "/v1/apps/{app}/close", true, ""},
+};
+
+constexpr std::string_view kAppSegment = "{app}";
+
+// Takes the part up to the next slash off the front of a pattern.
+std::string_view next_segment(std::string_view& rest) {
+  rest.remove_prefix(1);  // the slash
+  const std::string_view segment = rest.substr(0, rest.find('/'));
+  rest.remove_prefix(segment.size());
+  return segment;
+}
+
+bool matches(std::string_view pattern, const std::vector<std::string>& segments, std::string& app) {
+  for (const std::string& segment : segments) {
+    if (pattern.empty()) return false;
+    const std::string_view wanted = next_segment(pattern);
+    if (wanted == kAppSegment && !segment.empty()) {
+      app = segment;
+    } else if (wanted != segment) {
+      return false;
+    }
+  }
+  return pattern.empty();
+}
+
+}  // namespace
+
+std::span<const Route> routes() noexcept {
+  return kRoutes;
+}
+
+std::string_view allowed_methods(const Route& route) noexcept {
+  return route.changes ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
+std::optional<Target> parse_target(std::string_view target) {
+  Target parts;
+  constexpr std::string_view kScheme = "http://";
+  if (target.starts_with(kScheme)) {
+    target.remove_prefix(kScheme.size());
+    const std::size_t path = target.find_first_of("/?");
+    parts.authority = target.substr(0, path);
+    target = path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  const auto url =
+      boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
+  if (!url) return std::nullopt;
+  for (const std::string& segment : url->segments()) parts.segments.push_back(segment);
+  for (const auto& param : url->params()) parts.query.emplace_back(param.key, param.value);
+  return parts;
+}
+
+RouteMatch match_route(const std::vector<std::string>& segments) {
+  RouteMatch match;
+  if (segments.empty()) return match;
+  for (const Route& route : kRoutes) {
+    if (!matches(route.path, segments, match.app)) continue;
+    match.route = &route;
+    if (match.app == "-") match.app.clear();
+    return match;
+  }
+  return match;
+}
+
+}  // namespace shunt::admin
