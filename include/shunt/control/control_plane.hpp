@@ -12,17 +12,34 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include <boost/asio/io_context.hpp>
 
 #include "shunt/control/controller.hpp"
 #include "shunt/control/persister.hpp"
+#include "shunt/control/prober.hpp"
 #include "shunt/control/restored_state.hpp"
 
 namespace shunt::control {
+
+// Bounds of every wait. Tests shorten them.
+struct ControlTiming {
+  // A decision that is not on disk by then is refused; a stuck disk must not hold up what follows.
+  base::Duration persist_wait = 5 * base::kSecond;
+  // A worker that has not followed by then is named; the switch stands.
+  base::Duration adoption_wait = 5 * base::kSecond;
+  // Either wait, while a rollback is queued behind it.
+  base::Duration hurried_wait = 250 * base::kMillisecond;
+  base::Duration persist_retry = base::kSecond;
+  base::Duration settle = base::kSecond;  // quiet time before a receipt goes to disk
+  base::Duration rebuild_delay = 5 * base::kMillisecond;  // health changes add up for so long
+  base::Duration heartbeat = 20 * base::kMillisecond;     // outcomes of connects are collected
+  base::Duration ping_interval = base::kSecond;
+  base::Duration ping_bound = 5 * base::kSecond;  // a worker that is silent for longer is stuck
+};
 
 // References must outlive the control plane.
 struct ControlParts {
@@ -33,17 +50,16 @@ struct ControlParts {
   EventSink& events;
   std::string version;
   std::uint32_t capacity = 0;  // connections, for status
+  ControlTiming timing = {};
+  // Makes the prober that feeds health; empty: the real one.
+  std::function<std::unique_ptr<Prober>(std::function<void(const ProbeResult&)>)> prober = {};
 };
 
 class ControlPlane : public Controller {
  public:
-  // Persists the state that was restored, starts timers (outcomes, pings, drains); phase is
-  // "ready".
+  // Persists the state that was restored, starts health checks and timers (outcomes of connects,
+  // pings, drains). From now on "ready". Once.
   virtual void start() = 0;
-  // One result of the prober: node `slot`, service at `position` in its App::services. failure:
-  // what went wrong ("connection refused"), empty when it passed.
-  virtual void health_checked(traffic::NodeSlot slot, std::uint32_t position, bool passed,
-                              std::string_view failure) = 0;
   // From now on not ready ("stopping") and changing commands are refused; running ones finish.
   virtual void begin_stop() = 0;
 };

@@ -1,0 +1,110 @@
+#include "src/control/announce.hpp"
+
+#include <string>
+#include <utility>
+
+#include "shunt/base/units.hpp"
+#include "src/control/phrases.hpp"
+
+namespace shunt::control {
+namespace {
+
+std::string type_of(Verb verb) {
+  switch (verb) {
+    case Verb::kSwitch:
+      return "switch";
+    case Verb::kRollback:
+      return "rollback";
+    case Verb::kAdmin:
+      return "node_admin";
+    case Verb::kClose:
+      return "close";
+  }
+  return {};
+}
+
+Event event_of(const Command& command, const Outcome& outcome) {
+  Event event;
+  event.type = type_of(command.verb);
+  event.app = outcome.app;
+  event.message = outcome.message;
+  event.actor = command.actor;
+  event.reason = command.reason;
+  return event;
+}
+
+void announce_refusal(EventSink& events, const Command& command, const Outcome& outcome) {
+  Event event = event_of(command, outcome);
+  event.level = EventLevel::kWarn;
+  event.fields = {{"verb", std::exchange(event.type, "refused")}};
+  for (const Reason& reason : outcome.reasons) {
+    event.fields.emplace_back(reason.gate, reason.message);
+  }
+  events.publish(std::move(event));
+}
+
+void announce_change(EventSink& events, const Command& command, const Outcome& outcome) {
+  Event event = event_of(command, outcome);
+  const Receipt& receipt = outcome.receipt;
+  event.fields = {{"epoch", std::to_string(outcome.epoch)}};
+  const auto add = [&](const char* name, std::string value) {
+    event.fields.emplace_back(name, std::move(value));
+  };
+  if (!receipt.to.empty()) {
+    add("from", receipt.from);
+    add("to", receipt.to);
+    add("total", base::format_duration_brief(receipt.total));
+    add("repointed", std::to_string(receipt.repointed));
+    add("left_behind", std::to_string(receipt.left_behind));
+  }
+  if (!outcome.nodes.empty()) {
+    add("nodes", listed(outcome.nodes));
+    add("admin", std::string(traffic::to_string(command.admin)));
+  }
+  if (command.verb == Verb::kClose) add("closed", std::to_string(outcome.closed));
+  if (!receipt.skipped.empty()) {
+    event.level = EventLevel::kWarn;
+    add("skipped", listed(receipt.skipped));
+  }
+  if (!receipt.durable) add("durable", "false");
+  events.publish(std::move(event));
+}
+
+}  // namespace
+
+void announce_outcome(EventSink& events, const Command& command, const Outcome& outcome,
+                      bool syncs) {
+  if (outcome.replayed || outcome.dry_run) return;
+  if (outcome.kind == OutcomeKind::kRefused || outcome.kind == OutcomeKind::kUnavailable) {
+    return announce_refusal(events, command, outcome);
+  }
+  if (outcome.kind != OutcomeKind::kDone || !outcome.changed) return;
+  announce_change(events, command, outcome);
+  if (outcome.receipt.durable || !syncs || command.verb == Verb::kClose) return;
+  Event event = event_of(command, outcome);
+  event.level = EventLevel::kWarn;
+  event.fields = {{"verb", std::exchange(event.type, "not_durable")}};
+  event.message = outcome.message + ", acknowledged before it was on disk";
+  events.publish(std::move(event));
+}
+
+void announce_panic(EventSink& events, const traffic::Model& model,
+                    const traffic::RoutingTable& before, const traffic::RoutingTable& after) {
+  for (std::size_t position = 0; position < after.services.size(); ++position) {
+    const bool panic = after.services[position].panic;
+    if (panic == before.services[position].panic) continue;
+    const std::string& service = model.services[after.services[position].service].name;
+    const std::string& pool = model.apps[after.app].pools[after.active].name;
+    Event event;
+    event.level = panic ? EventLevel::kError : EventLevel::kInfo;
+    event.type = "panic";
+    event.app = model.apps[after.app].name;
+    event.message = panic ? "too few usable nodes in " + pool + " for " + service +
+                                ": all ready ones are tried regardless of health"
+                          : pool + " has usable nodes for " + service + " again";
+    event.fields = {{"pool", pool}, {"service", service}, {"panic", panic ? "true" : "false"}};
+    events.publish(std::move(event));
+  }
+}
+
+}  // namespace shunt::control

@@ -1,0 +1,245 @@
+#include "src/control/plan.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "shunt/base/check.hpp"
+#include "src/control/gates.hpp"
+#include "src/control/phrases.hpp"
+
+namespace shunt::control {
+namespace {
+
+class Decider {
+ public:
+  Decider(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
+          const Command& command, const Resolved& resolved)
+      : model_(model),
+        decisions_(decisions),
+        health_(health),
+        command_(command),
+        resolved_(resolved),
+        app_(model.apps[resolved.app]),
+        release_(decisions.apps[resolved.app].release) {
+    plan_.app = resolved.app;
+    plan_.outcome = outcome_for(model, decisions, resolved.app);
+    plan_.outcome.receipt.epoch = release_.epoch;
+  }
+
+  Decided run() {
+    switch (command_.verb) {
+      case Verb::kSwitch:
+        return to_switch();
+      case Verb::kRollback:
+        return to_roll_back();
+      case Verb::kAdmin:
+        return to_administer();
+      case Verb::kClose:
+        break;
+    }
+    SHUNT_CHECK(!"close has no plan");
+    return {};
+  }
+
+ private:
+  // "--app web" where a command without it would not be understood.
+  [[nodiscard]] std::string verb_line(const std::string& verb) const {
+    return "shunt " + verb + (model_.apps.size() > 1 ? " --app " + app_.name : "");
+  }
+  [[nodiscard]] const std::string& name_of(traffic::PoolId pool) const {
+    return app_.pools[pool].name;
+  }
+
+  Decided already(std::string message) {
+    plan_.outcome.message = std::move(message);
+    return {std::move(plan_.outcome), std::nullopt};
+  }
+
+  Decided refused(std::string message, std::vector<Reason> reasons, std::vector<std::string> next) {
+    Outcome& outcome = plan_.outcome;
+    outcome.kind = OutcomeKind::kRefused;
+    outcome.message = std::move(message);
+    outcome.reasons = std::move(reasons);
+    outcome.next = std::move(next);
+    return {std::move(outcome), std::nullopt};
+  }
+
+  // Removes from `failed` what the command waives and notes it in the receipt.
+  void waive(std::vector<Reason>& failed) {
+    std::erase_if(failed, [&](const Reason& reason) {
+      const auto& skip = command_.skip;
+      if (!command_.force && std::find(skip.begin(), skip.end(), reason.gate) == skip.end()) {
+        return false;
+      }
+      plan_.outcome.receipt.skipped.push_back(reason.gate);
+      if (command_.dry_run) plan_.outcome.reasons.push_back(reason);
+      return true;
+    });
+  }
+
+  Decided go(std::string message, const std::string& conditional) {
+    plan_.outcome.changed = true;
+    if (command_.dry_run) {
+      plan_.outcome.dry_run = true;
+      plan_.outcome.message = conditional;
+      return {std::move(plan_.outcome), std::nullopt};
+    }
+    plan_.outcome.message = std::move(message);
+    return {{}, std::move(plan_)};
+  }
+
+  void take(const traffic::ReleaseStep& step) {
+    plan_.release = step.next;
+    plan_.from = step.from;
+    plan_.publishes = true;
+    plan_.outcome.receipt.from = name_of(step.from);
+    plan_.outcome.receipt.to = name_of(step.next.active);
+    if (command_.dry_run) return;  // a dry run tells what is
+    plan_.outcome.receipt.epoch = step.next.epoch;
+    plan_.outcome.active = name_of(step.next.active);
+    plan_.outcome.epoch = step.next.epoch;
+  }
+
+  Decided to_switch() {
+    const std::string& target = name_of(resolved_.pool);
+    const traffic::ReleaseStep step = traffic::step_switch(release_, resolved_.pool);
+    if (step.verdict == traffic::ReleaseVerdict::kAlready)
+      return already(target + " is live already");
+    std::vector<Reason> failed =
+        failed_switch_gates(fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool));
+    waive(failed);
+    if (!failed.empty()) {
+      std::vector<std::string> next{verb_line("status")};
+      std::string skip;
+      for (const Reason& reason : failed) skip += " --skip " + reason.gate;
+      next.push_back(verb_line("switch " + target) + skip + " --reason …");
+      return refused(target + " is not ready to take traffic", std::move(failed), std::move(next));
+    }
+    take(step);
+    return go(target + " is live", "would make " + target + " live");
+  }
+
+  Decided to_roll_back() {
+    const traffic::ReleaseStep step = traffic::step_rollback(release_, resolved_.pool);
+    switch (step.verdict) {
+      case traffic::ReleaseVerdict::kChange:
+        break;
+      case traffic::ReleaseVerdict::kAlready:
+        return already(name_of(release_.active) + " is live already");
+      case traffic::ReleaseVerdict::kNothingKept:
+        return refused("there is nothing to roll back to",
+                       {{"kept", "no pool is kept: " + name_of(release_.active) +
+                                     " is live since the start of its history"}},
+                       {verb_line("status"), verb_line("switch POOL")});
+      case traffic::ReleaseVerdict::kNotKept: {
+        const std::string& target = name_of(resolved_.pool);
+        return refused("there is no rollback to " + target,
+                       {{"kept", "pool " + target + " is not kept" + kept_names()}},
+                       {verb_line("switch " + target)});
+      }
+    }
+    const std::string& target = name_of(step.next.active);
+    std::vector<Reason> failed = failed_rollback_gates(
+        fitness_of(model_, decisions_, health_, resolved_.app, step.next.active));
+    waive(failed);
+    if (!failed.empty()) {
+      return refused(target + " cannot take traffic", std::move(failed),
+                     {verb_line("status"), verb_line("rollback") + " --force --reason …"});
+    }
+    take(step);
+    return go(target + " is live again", "would make " + target + " live again");
+  }
+
+  [[nodiscard]] std::string kept_names() const {
+    if (release_.kept.empty()) return ", and none is";
+    std::vector<std::string> names;
+    for (const traffic::PoolId pool : release_.kept) names.push_back(name_of(pool));
+    return "; kept: " + listed(names);
+  }
+
+  Decided to_administer() {
+    const std::string wanted(traffic::to_string(command_.admin));
+    std::vector<std::string> all;
+    for (const traffic::NodeSlot slot : resolved_.nodes) {
+      const NodePlace& place = health_.place(slot);
+      all.push_back(place.node->name);
+      const bool changes = decisions_.admin[slot] != command_.admin;
+      if (changes) {
+        plan_.admin.emplace_back(slot, command_.admin);
+        plan_.outcome.nodes.push_back(place.node->name);
+        plan_.publishes |= place.pool == release_.active;
+      }
+      if (command_.admin != traffic::AdminState::kReady && (changes || command_.deadline)) {
+        plan_.drains.push_back(slot);
+      }
+    }
+    if (plan_.admin.empty() && plan_.drains.empty()) {
+      return already(listed(all) + (all.size() == 1 ? " is " : " are ") + wanted + " already");
+    }
+    if (command_.admin != traffic::AdminState::kReady && leaves_no_node()) {
+      std::vector<Reason> failed{
+          {std::string(kGateLastNode),
+           "no ready node would be left in " + name_of(release_.active) + ", which is live"}};
+      waive(failed);
+      if (!failed.empty()) {
+        return refused_without_node(wanted, std::move(failed));
+      }
+    }
+    return go(listed(all) + " " + (all.size() == 1 ? "is " : "are ") + wanted + " now",
+              "would make " + listed(all) + " " + wanted);
+  }
+
+  [[nodiscard]] bool leaves_no_node() const {
+    const auto will_be_ready = [&](const traffic::Node& node) {
+      for (const auto& [slot, state] : plan_.admin) {
+        if (slot == node.slot) return state == traffic::AdminState::kReady;
+      }
+      return decisions_.admin[node.slot] == traffic::AdminState::kReady;
+    };
+    const auto& nodes = app_.pools[release_.active].nodes;
+    return plan_.publishes && std::none_of(nodes.begin(), nodes.end(), will_be_ready);
+  }
+
+  // Whoever drains a whole pool most likely wants another one.
+  Decided refused_without_node(const std::string& wanted, std::vector<Reason> failed) {
+    std::vector<std::string> next;
+    const traffic::PoolId back = traffic::rollback_target(release_);
+    for (traffic::PoolId pool = 0; pool < app_.pools.size(); ++pool) {
+      if (pool == release_.active) continue;
+      next.insert(pool == back ? next.begin() : next.end(), verb_line("switch " + name_of(pool)));
+    }
+    std::string message = "that would leave the live pool without a node";
+    if (!next.empty()) message += "; did you mean " + next.front() + "?";
+    std::string again = wanted;
+    for (const std::string& node : command_.nodes) again += " " + node;
+    next.push_back(verb_line(again) + " --force --reason …");
+    return refused(std::move(message), std::move(failed), std::move(next));
+  }
+
+  const traffic::Model& model_;
+  const Decisions& decisions_;
+  const HealthBoard& health_;
+  const Command& command_;
+  const Resolved& resolved_;
+  const traffic::App& app_;
+  const traffic::ReleaseState& release_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Outcome outcome_for(const traffic::Model& model, const Decisions& decisions, traffic::AppId app) {
+  Outcome outcome;
+  const traffic::ReleaseState& release = decisions.apps[app].release;
+  outcome.app = model.apps[app].name;
+  outcome.active = model.apps[app].pools[release.active].name;
+  outcome.epoch = release.epoch;
+  return outcome;
+}
+
+Decided decide(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
+               const Command& command, const Resolved& resolved) {
+  return Decider(model, decisions, health, command, resolved).run();
+}
+
+}  // namespace shunt::control

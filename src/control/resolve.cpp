@@ -1,0 +1,139 @@
+#include <algorithm>
+
+#include "src/control/gates.hpp"
+#include "src/control/phrases.hpp"
+#include "src/control/plan.hpp"
+
+namespace shunt::control {
+namespace {
+
+// Long enough for a URL of a CI job.
+constexpr std::size_t kKeyBytesMax = 200;
+constexpr std::size_t kReasonBytesMax = 1000;
+
+class Resolver {
+ public:
+  Resolver(const traffic::Model& model, const Command& command, Resolved& resolved)
+      : model_(model), command_(command), resolved_(resolved) {}
+
+  std::optional<Outcome> run() {
+    check_common();
+    const traffic::App* app = find_app();
+    if (app != nullptr) {
+      resolved_.app = static_cast<traffic::AppId>(app - model_.apps.data());
+      check_verb(*app);
+    }
+    if (reasons_.empty()) return std::nullopt;
+    Outcome outcome;
+    outcome.kind = invalid_ ? OutcomeKind::kInvalid : OutcomeKind::kNotFound;
+    outcome.app = app != nullptr ? app->name : command_.app;
+    outcome.message = reasons_.front().message;
+    outcome.reasons = std::move(reasons_);
+    outcome.next = {"shunt status"};
+    return outcome;
+  }
+
+ private:
+  void not_found(const char* what, std::string message) {
+    reasons_.push_back({what, std::move(message)});
+  }
+  void invalid(const char* what, std::string message) {
+    invalid_ = true;
+    reasons_.push_back({what, std::move(message)});
+  }
+
+  void check_common() {
+    for (const std::string& gate : command_.skip) {
+      if (std::find(std::begin(kGates), std::end(kGates), gate) == std::end(kGates)) {
+        invalid("skip", "there is no gate " + gate +
+                            "; gates: " + listed({std::begin(kGates), std::end(kGates)}));
+      }
+    }
+    if (command_.key.size() > kKeyBytesMax) {
+      invalid("key", "the operation id is longer than " + std::to_string(kKeyBytesMax) + " bytes");
+    }
+    if (command_.reason.size() > kReasonBytesMax) {
+      invalid("reason", "the reason is longer than " + std::to_string(kReasonBytesMax) + " bytes");
+    }
+  }
+
+  const traffic::App* find_app() {
+    if (command_.app.empty()) {
+      if (model_.apps.size() == 1) return &model_.apps.front();
+      invalid("app", "there are several apps, name one: " + listed(names_of(model_.apps)));
+      return nullptr;
+    }
+    const traffic::App* app = model_.find_app(command_.app);
+    if (app == nullptr) {
+      not_found("app",
+                "there is no app " + command_.app + "; apps: " + listed(names_of(model_.apps)));
+    }
+    return app;
+  }
+
+  void check_verb(const traffic::App& app) {
+    switch (command_.verb) {
+      case Verb::kSwitch:
+        if (command_.pool.empty()) {
+          invalid("pool", "name the pool to switch to: " + listed(names_of(app.pools)));
+        }
+        break;
+      case Verb::kRollback:
+        break;
+      case Verb::kAdmin:
+        if (command_.nodes.empty()) invalid("node", "name the nodes");
+        if (command_.deadline && command_.admin == traffic::AdminState::kReady) {
+          invalid("deadline", "a node that becomes ready has no deadline");
+        }
+        break;
+      case Verb::kClose: {
+        const std::size_t targets = (command_.pool.empty() ? 0U : 1U) + command_.nodes.size() +
+                                    (command_.connection == 0 ? 0U : 1U);
+        if (targets != 1) {
+          invalid("close", "name one of: a pool, a node, a connection");
+        }
+        break;
+      }
+    }
+    if (!command_.pool.empty()) resolved_.pool = find_pool(app);
+    for (const std::string& name : command_.nodes) find_node(app, name);
+  }
+
+  traffic::PoolId find_pool(const traffic::App& app) {
+    for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
+      if (app.pools[pool].name == command_.pool) return pool;
+    }
+    not_found("pool", "app " + app.name + " has no pool " + command_.pool +
+                          "; pools: " + listed(names_of(app.pools)));
+    return traffic::kNoPool;
+  }
+
+  void find_node(const traffic::App& app, const std::string& name) {
+    for (const traffic::Pool& pool : app.pools) {
+      for (const traffic::Node& node : pool.nodes) {
+        if (node.name != name) continue;
+        auto& nodes = resolved_.nodes;
+        if (std::find(nodes.begin(), nodes.end(), node.slot) == nodes.end()) {
+          nodes.push_back(node.slot);
+        }
+        return;
+      }
+    }
+    not_found("node", "app " + app.name + " has no node " + name);
+  }
+
+  const traffic::Model& model_;
+  const Command& command_;
+  Resolved& resolved_;
+  std::vector<Reason> reasons_;
+  bool invalid_ = false;
+};
+
+}  // namespace
+
+std::optional<Outcome> resolve(const traffic::Model& model, const Command& command,
+                               Resolved& resolved) {
+  return Resolver(model, command, resolved).run();
+}
+
+}  // namespace shunt::control

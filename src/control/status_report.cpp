@@ -1,0 +1,139 @@
+#include "src/control/status_report.hpp"
+
+#include <utility>
+
+#include "src/control/gates.hpp"
+#include "src/control/loads.hpp"
+
+namespace shunt::control {
+namespace {
+
+class AppReport {
+ public:
+  AppReport(const StatusSources& sources, traffic::AppId id, base::Instant now)
+      : sources_(sources),
+        id_(id),
+        now_(now),
+        model_(sources.config.model),
+        app_(model_.apps[id]),
+        restored_(sources.switchboard.decisions().apps[id]),
+        release_(restored_.release) {}
+
+  AppStatus run() {
+    AppStatus status;
+    status.name = app_.name;
+    status.active = app_.pools[release_.active].name;
+    status.epoch = release_.epoch;
+    status.last = release_.last;
+    status.last_receipt = restored_.last_receipt;
+    status.recovered_unacknowledged = restored_.recovered_unacknowledged;
+    status.balance = app_.balance;
+    add_rollback(status);
+    for (std::uint32_t position = 0; position < app_.services.size(); ++position) {
+      status.services.push_back(service(position));
+    }
+    for (traffic::PoolId pool_id = 0; pool_id < app_.pools.size(); ++pool_id) {
+      status.pools.push_back(pool(pool_id));
+    }
+    add_drift(status);
+    return status;
+  }
+
+ private:
+  void add_rollback(AppStatus& status) const {
+    const traffic::PoolId target = traffic::rollback_target(release_);
+    if (target != traffic::kNoPool) {
+      status.rollback_to = app_.pools[target].name;
+    } else if (release_.last == traffic::DecisionKind::kRollback) {
+      status.rollback_why_not = "the last switch is rolled back already";
+    } else {
+      status.rollback_why_not = "no switch yet";
+    }
+  }
+
+  [[nodiscard]] ServiceStatus service(std::uint32_t position) const {
+    const traffic::ServiceId id = app_.services[position];
+    const ServiceLoad load = service_load(sources_.data_plane, id);
+    ServiceStatus status;
+    status.name = model_.services[id].name;
+    status.listen = sources_.data_plane.listening()[id];
+    status.accepted = load.accepted;
+    status.open = load.open;
+    status.refused = load.refused;
+    status.panic = sources_.switchboard.table(id_).services[position].panic;
+    return status;
+  }
+
+  [[nodiscard]] PoolStatus pool(traffic::PoolId pool_id) const {
+    const traffic::Pool& pool = app_.pools[pool_id];
+    const PoolFitness fitness =
+        fitness_of(model_, sources_.switchboard.decisions(), sources_.health, id_, pool_id);
+    PoolStatus status;
+    status.name = pool.name;
+    status.state = traffic::state_of(release_, pool_id);
+    status.rollback_target = traffic::rollback_target(release_) == pool_id;
+    status.nodes = fitness.nodes;
+    status.ready = fitness.ready;
+    status.healthy = fitness.healthy;
+    status.usable = fitness.usable;
+    for (const traffic::Node& each : pool.nodes) {
+      status.node_list.push_back(node(each));
+      status.established += status.node_list.back().established;
+      status.connecting += status.node_list.back().connecting;
+    }
+    if (pool_id != release_.active) status.drain = sources_.drains.status(id_, pool_id, now_);
+    return status;
+  }
+
+  [[nodiscard]] NodeStatus node(const traffic::Node& node) const {
+    const NodeLoad load = load_of(sources_.data_plane, node.slot);
+    NodeStatus status;
+    status.name = node.name;
+    status.labels = node.labels;
+    status.weight = node.weight;
+    status.admin = sources_.switchboard.decisions().admin[node.slot];
+    status.health = sources_.health.worst(node.slot);
+    status.last_failure = sources_.health.last_failure(node.slot);
+    const base::Instant since = sources_.health.since(node.slot);
+    status.since = now_ > since ? now_ - since : 0;
+    status.established = load.established;
+    status.connecting = load.connecting;
+    status.connections = load.connections;
+    status.connect_errors = load.connect_errors;
+    status.addresses = node.addresses;
+    return status;
+  }
+
+  void add_drift(AppStatus& status) const {
+    if (release_.active != app_.initial) {
+      const std::string& initial = app_.pools[app_.initial].name;
+      status.drift.push_back("initial is " + initial + ", active is " + status.active +
+                             "; to switch: shunt switch " + initial);
+    }
+    for (const traffic::Pool& pool : app_.pools) {
+      for (const traffic::Node& node : pool.nodes) {
+        const traffic::AdminState admin = sources_.switchboard.decisions().admin[node.slot];
+        if (admin == traffic::AdminState::kReady) continue;
+        status.drift.push_back("node " + node.name + " (" + pool.name + ") is " +
+                               std::string(traffic::to_string(admin)) +
+                               "; to take it back: shunt ready " + node.name);
+      }
+    }
+  }
+
+  const StatusSources& sources_;
+  const traffic::AppId id_;
+  const base::Instant now_;
+  const traffic::Model& model_;
+  const traffic::App& app_;
+  const RestoredApp& restored_;
+  const traffic::ReleaseState& release_;
+};
+
+}  // namespace
+
+AppStatus app_status(const StatusSources& sources, traffic::AppId app, base::Instant now) {
+  return AppReport(sources, app, now).run();
+}
+
+}  // namespace shunt::control

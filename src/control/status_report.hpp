@@ -1,0 +1,24 @@
+// Puts a StatusSnapshot together from what is in force, health, drains and the workers' counters.
+#pragma once
+
+#include "shunt/control/config.hpp"
+#include "shunt/control/status.hpp"
+#include "shunt/proxy/data_plane.hpp"
+#include "src/control/drains.hpp"
+#include "src/control/health_board.hpp"
+#include "src/control/switchboard.hpp"
+
+namespace shunt::control {
+
+struct StatusSources {
+  const Config& config;
+  const proxy::DataPlane& data_plane;
+  const Switchboard& switchboard;
+  const HealthBoard& health;
+  const Drains& drains;
+};
+
+[[nodiscard]] AppStatus app_status(const StatusSources& sources, traffic::AppId app,
+                                   base::Instant now);
+
+}  // namespace shunt::control

@@ -1,0 +1,404 @@
+#include "src/control/switchboard.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "src/control/announce.hpp"
+#include "src/control/loads.hpp"
+#include "src/control/operations.hpp"
+#include "src/control/phrases.hpp"
+
+namespace shunt::control {
+namespace {
+
+// Commands that may wait. Rollbacks are let in beyond that: the queue must not keep out the way
+// back.
+constexpr std::size_t kQueueMax = 64;
+constexpr std::size_t kQueueWithRollbacksMax = 128;
+
+}  // namespace
+
+Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, HealthBoard& health,
+                         Drains& drains, WorkerRequests& requests)
+    : model_(parts.config.model),
+      data_plane_(parts.data_plane),
+      persister_(parts.persister),
+      events_(parts.events),
+      timing_(parts.timing),
+      health_(health),
+      drains_(drains),
+      requests_(requests),
+      timer_(parts.io),
+      rebuild_timer_(parts.io),
+      decisions_{std::move(restored.apps), std::move(restored.admin)},
+      ledger_(parts.io, parts.persister, parts.events, std::move(restored.document),
+              timing_.persist_retry, timing_.settle),
+      tables_(parts.data_plane.publication().current().tables),
+      revision_(parts.data_plane.publication().current().revision),
+      dirty_(model_.apps.size(), false) {}
+
+// ---- The queue.
+
+void Switchboard::apply(Command command, Done done) {
+  const bool rollback = command.verb == Verb::kRollback;
+  if (queue_.size() >= (rollback ? kQueueWithRollbacksMax : kQueueMax)) {
+    Outcome outcome;
+    outcome.kind = OutcomeKind::kUnavailable;
+    outcome.app = command.app;
+    outcome.message = "busy: too many commands are waiting";
+    outcome.reasons = {{"busy", std::to_string(queue_.size()) + " commands are waiting"}};
+    return done(std::move(outcome));
+  }
+  queue_.push_back({std::move(command), std::move(done), base::monotonic_now()});
+  if (rollback) {
+    ++rollbacks_waiting_;
+    if (running_ && running_->stage != Stage::kDeciding) {
+      running_->deadline = std::min(running_->deadline, deadline_after(timing_.hurried_wait));
+      if (running_->stage != Stage::kAdopting) {
+        call_at(running_->deadline, &Switchboard::on_deadline);
+      }
+    }
+  }
+  run_next();
+}
+
+void Switchboard::run_next() {
+  if (std::exchange(busy_, true)) return;
+  while (!running_ && !queue_.empty()) {
+    Waiting next = std::move(queue_.front());
+    queue_.pop_front();
+    if (next.command.verb == Verb::kRollback) --rollbacks_waiting_;
+    running_ = std::make_unique<Running>();
+    running_->command = std::move(next.command);
+    running_->done = std::move(next.done);
+    running_->received = next.received;
+    running_->number = ++commands_;
+    begin();
+  }
+  busy_ = false;
+}
+
+void Switchboard::answer(Outcome outcome) {
+  const std::unique_ptr<Running> run = std::move(running_);
+  ++wait_;  // whatever was awaited is late now
+  const bool nested = std::exchange(busy_, true);
+  const bool changed = run->stage == Stage::kAdopting;
+  run->done(outcome);
+  if (changed) {
+    std::optional<OperationRecord> record;
+    if (!run->command.key.empty()) {
+      record = OperationRecord{
+          run->command.key, outcome.receipt.wall_ms, fingerprint_of(run->command), outcome, {}};
+    }
+    ledger_.acknowledged(outcome.app,
+                         run->plan.release ? std::optional<Receipt>(outcome.receipt) : std::nullopt,
+                         std::move(record));
+  } else if (outcome.kind == OutcomeKind::kDone && !run->command.key.empty() && !outcome.dry_run &&
+             !outcome.replayed) {
+    ledger_.remember(
+        {run->command.key, base::wall_now_ms(), fingerprint_of(run->command), outcome, {}});
+  }
+  announce_outcome(events_, run->command, outcome, persister_.syncs());
+  busy_ = nested;
+  if (!nested) run_next();
+}
+
+base::Instant Switchboard::deadline_after(base::Duration usual) const noexcept {
+  const base::Duration most = rollbacks_waiting_ > 0 ? timing_.hurried_wait : usual;
+  return base::monotonic_now() + std::min(usual, most);
+}
+
+void Switchboard::call_at(base::Instant when, void (Switchboard::*then)()) {
+  const base::Instant now = base::monotonic_now();
+  timer_.expires_after(std::chrono::nanoseconds(when > now ? when - now : 0));
+  timer_.async_wait(
+      lifetime_.guard([this, wait = ++wait_, then](const boost::system::error_code& error) {
+        if (!error && wait == wait_) (this->*then)();
+      }));
+}
+
+// ---- One command.
+
+std::optional<Outcome> Switchboard::refuse_early() {
+  Command& command = running_->command;
+  if (auto unresolved = resolve(model_, command, running_->resolved)) return unresolved;
+  const traffic::AppId app = running_->resolved.app;
+  command.app = model_.apps[app].name;
+  Outcome outcome = outcome_for(model_, decisions_, app);
+
+  if (!command.key.empty()) {
+    const OperationRecord* known =
+        find_operation(ledger_.document(), command.key, base::wall_now_ms());
+    if (known != nullptr && known->fingerprint == fingerprint_of(command)) {
+      outcome = known->outcome;
+      outcome.replayed = true;
+      return outcome;
+    }
+    if (known != nullptr) {
+      outcome.kind = OutcomeKind::kInvalid;
+      outcome.message = "the operation id " + command.key + " was used for another command";
+      outcome.reasons = {{"key", "it was answered: " + known->outcome.message}};
+      return outcome;
+    }
+  }
+  if (stopping_) {
+    outcome.kind = OutcomeKind::kUnavailable;
+    outcome.message = "shunt is stopping";
+    outcome.reasons = {{"stopping", "commands are not taken any more"}};
+    return outcome;
+  }
+  if (command.if_epoch && *command.if_epoch != outcome.epoch) {
+    outcome.kind = OutcomeKind::kEpochMoved;
+    outcome.message = "the epoch is " + std::to_string(outcome.epoch) + ", not " +
+                      std::to_string(*command.if_epoch) + "; nothing changed";
+    outcome.reasons = {{"epoch", outcome.message}};
+    outcome.next = {"shunt status"};
+    return outcome;
+  }
+  return std::nullopt;
+}
+
+void Switchboard::begin() {
+  if (auto outcome = refuse_early()) return answer(std::move(*outcome));
+  Running& run = *running_;
+  if (run.command.verb == Verb::kClose) {
+    return run.command.dry_run ? count_connections() : close_connections();
+  }
+  const base::Instant before = base::monotonic_now();
+  Decided decided = decide(model_, decisions_, health_, run.command, run.resolved);
+  if (!decided.plan) return answer(std::move(decided.outcome));
+  run.plan = std::move(*decided.plan);
+  run.plan.outcome.receipt.gates = base::monotonic_now() - before;
+  stage();
+}
+
+void Switchboard::stage() {
+  Running& run = *running_;
+  Receipt& receipt = run.plan.outcome.receipt;
+  receipt.wall_ms = base::wall_now_ms();
+  if (run.command.not_durable) {
+    // What a restart brings up until then is the decision before: the receipt says so.
+    receipt.durable = false;
+    ledger_.stage(run.command.app, staged_record(), operation(run.plan.outcome));
+    commit();
+    return;
+  }
+  receipt.durable = persister_.syncs();
+  ledger_.stage(run.command.app, staged_record(), operation(run.plan.outcome));
+  run.stage = Stage::kPersisting;
+  run.deadline = deadline_after(timing_.persist_wait);
+  ledger_.write([this](const PersistResult& result) { on_written(result); });
+  call_at(run.deadline, &Switchboard::on_deadline);
+}
+
+void Switchboard::on_written(const PersistResult& result) {
+  if (!result.write.ok) {
+    ledger_.take_back();
+    return not_persisted("the decision could not be persisted: " + result.write.error);
+  }
+  running_->plan.outcome.receipt.persist = result.took;
+  commit();
+}
+
+void Switchboard::on_deadline() {
+  if (running_->stage == Stage::kClosing) return closed(running_->plan.outcome.closed, false);
+  const std::string why = "the disk has not answered in time";
+  ledger_.take_back(why);
+  not_persisted(why);
+}
+
+void Switchboard::not_persisted(std::string why) {
+  const Command& command = running_->command;
+  Outcome outcome = outcome_for(model_, decisions_, running_->resolved.app);
+  outcome.kind = OutcomeKind::kUnavailable;
+  outcome.message = "nothing changed: " + why;
+  outcome.reasons = {{"persist", std::move(why)}};
+  outcome.next = {"shunt status"};
+  if (command.verb != Verb::kSwitch) outcome.next.push_back("the same with --not-durable");
+  answer(std::move(outcome));
+}
+
+void Switchboard::commit() {
+  Running& run = *running_;
+  const Plan& plan = run.plan;
+  const base::Instant now = base::monotonic_now();
+  if (plan.release) {
+    RestoredApp& app = decisions_.apps[plan.app];
+    app.release = *plan.release;
+    app.recovered_unacknowledged = false;
+    drains_.cancel_pool(plan.app, plan.release->active, now);
+  }
+  for (const auto& [slot, state] : plan.admin) {
+    decisions_.admin[slot] = state;
+    if (on_admin_) on_admin_(slot, state);
+    if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, now);
+  }
+  run.repointed_before = repointed_of(data_plane_, model_.apps[plan.app]);
+  run.stage = Stage::kAdopting;
+  run.deadline = deadline_after(timing_.adoption_wait);
+  if (plan.publishes) {
+    build(plan.app);
+    run.plan.outcome.receipt.store = publish();
+    run.revision = revision_;
+  }
+  run.published = base::monotonic_now();
+  ledger_.keep();
+  if (run.command.not_durable) ledger_.flush();
+  poll_adoption();
+}
+
+void Switchboard::poll_adoption() {
+  Running& run = *running_;
+  if (run.revision == 0) return finish();
+  const proxy::Publication& publication = data_plane_.publication();
+  if (run.poll == 0) {
+    // Workers on other CPUs follow within a turn of their loops: shorter than going to sleep here.
+    constexpr base::Duration kSpin = 50 * base::kMicrosecond;
+    const base::Instant until = run.published + kSpin;
+    while (!publication.adopted_by_all(run.revision) && base::monotonic_now() < until) {
+      __builtin_ia32_pause();
+    }
+  }
+  if (publication.adopted_by_all(run.revision) || base::monotonic_now() >= run.deadline) {
+    return finish();
+  }
+  constexpr base::Duration kPollMin = 100 * base::kMicrosecond;
+  constexpr base::Duration kPollMax = 5 * base::kMillisecond;
+  run.poll = run.poll == 0 ? kPollMin : std::min(run.poll + run.poll / 2, kPollMax);
+  call_at(base::monotonic_now() + run.poll, &Switchboard::poll_adoption);
+}
+
+void Switchboard::finish() {
+  Running& run = *running_;
+  Outcome outcome = std::move(run.plan.outcome);
+  Receipt& receipt = outcome.receipt;
+  std::vector<std::string> silent;
+  if (run.revision != 0) {
+    receipt.adoption = base::monotonic_now() - run.published;
+    const proxy::Publication& publication = data_plane_.publication();
+    for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+      if (!publication.adopted(worker, run.revision)) silent.push_back(std::to_string(worker));
+    }
+  }
+  if (run.plan.release) {
+    const traffic::App& app = model_.apps[run.plan.app];
+    receipt.left_behind = load_of(data_plane_, app.pools[run.plan.from]).established;
+    receipt.repointed = repointed_of(data_plane_, app) - run.repointed_before;
+  }
+  if (run.command.not_durable) receipt.durable = ledger_.durable();
+  if (!silent.empty()) {
+    outcome.message += "; worker " + listed(silent) + " has not followed yet";
+    Event event;
+    event.level = EventLevel::kError;
+    event.type = "adoption";
+    event.app = outcome.app;
+    event.message = "worker " + listed(silent) + " does not answer: it follows when it does";
+    events_.publish(std::move(event));
+  }
+  receipt.wall_ms = base::wall_now_ms();
+  receipt.total = base::monotonic_now() - run.received;
+  if (run.plan.release) decisions_.apps[run.plan.app].last_receipt = receipt;
+  begin_drains(run);
+  answer(std::move(outcome));
+}
+
+void Switchboard::begin_drains(const Running& run) {
+  const traffic::DrainOptions& options = model_.apps[run.plan.app].drain;
+  const Command& command = run.command;
+  const base::Instant now = base::monotonic_now();
+  if (run.plan.release) {
+    base::Instant deadline = options.deadline == base::kOff ? 0 : run.published + options.deadline;
+    if (command.close_over) deadline = now;
+    drains_.begin_pool(run.plan.app, run.plan.from, deadline,
+                       command.close_over.value_or(options.close_over), now);
+  }
+  for (const traffic::NodeSlot slot : run.plan.drains) {
+    drains_.begin_node(slot, command.deadline ? run.published + *command.deadline : 0,
+                       options.close_over, now);
+  }
+}
+
+AppDocument Switchboard::staged_record() const {
+  const Plan& plan = running_->plan;
+  const traffic::App& app = model_.apps[plan.app];
+  AppDocument record = ledger_.document().apps.at(app.name);
+  if (plan.release) {
+    record.epoch = plan.release->epoch;
+    record.active = app.pools[plan.release->active].name;
+    record.kept.clear();
+    for (const traffic::PoolId pool : plan.release->kept)
+      record.kept.push_back(app.pools[pool].name);
+    record.last = plan.release->last;
+    record.receipt = plan.outcome.receipt;
+    record.pending = true;
+    record.recovered = false;
+  }
+  for (const auto& [slot, state] : plan.admin) {
+    const std::string& node = health_.place(slot).node->name;
+    if (state == traffic::AdminState::kReady) {
+      record.admin.erase(node);
+    } else {
+      record.admin[node] = state;
+    }
+  }
+  return record;
+}
+
+std::optional<OperationRecord> Switchboard::operation(const Outcome& outcome) const {
+  const Command& command = running_->command;
+  if (command.key.empty()) return std::nullopt;
+  return OperationRecord{
+      command.key, outcome.receipt.wall_ms, fingerprint_of(command), outcome, {}};
+}
+
+// ---- Tables.
+
+void Switchboard::build(traffic::AppId app) {
+  const traffic::ReleaseState& release = decisions_.apps[app].release;
+  auto table = traffic::build_table(
+      model_, app, {release.active, release.epoch},
+      [&](traffic::NodeSlot slot, std::uint32_t position) { return health_.at(slot, position); },
+      [&](traffic::NodeSlot slot) { return decisions_.admin[slot]; });
+  dirty_[app] = false;
+  announce_panic(events_, model_, *tables_[app], *table);
+  tables_[app] = std::move(table);
+}
+
+base::Duration Switchboard::publish() {
+  auto root =
+      traffic::build_root(++revision_, tables_, static_cast<std::uint32_t>(model_.services.size()));
+  const base::Duration store = data_plane_.publication().publish(std::move(root));
+  data_plane_.wake(revision_);
+  ++retained_;
+  return store;
+}
+
+void Switchboard::rebuild_soon(traffic::AppId app) {
+  dirty_[app] = true;
+  if (std::exchange(rebuild_armed_, true)) return;
+  rebuild_timer_.expires_after(std::chrono::nanoseconds(timing_.rebuild_delay));
+  rebuild_timer_.async_wait(lifetime_.guard([this](const boost::system::error_code&) {
+    rebuild_armed_ = false;
+    bool any = false;
+    for (traffic::AppId dirty = 0; dirty < dirty_.size(); ++dirty) {
+      if (!dirty_[dirty]) continue;
+      build(dirty);
+      any = true;
+    }
+    if (any) publish();
+  }));
+}
+
+void Switchboard::on_admin(std::function<void(traffic::NodeSlot, traffic::AdminState)> each) {
+  on_admin_ = std::move(each);
+  for (traffic::NodeSlot slot = 0; slot < decisions_.admin.size(); ++slot) {
+    on_admin_(slot, decisions_.admin[slot]);
+  }
+}
+
+void Switchboard::reclaim() {
+  if (retained_ != 0) retained_ = data_plane_.publication().reclaim();
+}
+
+}  // namespace shunt::control

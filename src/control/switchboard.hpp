@@ -1,0 +1,135 @@
+// Switchboard: the single writer. It takes commands one after the other, decides, persists,
+// publishes the next root, waits until every worker follows, and acknowledges. Control thread only.
+//
+//   waiting ──► deciding ──refused, nothing to do, dry run──────────────────► answered
+//                  │
+//                  ├─► persisting ──failed or too slow──────────────────────► answered, nothing
+//                  changed │       │ │   on disk (not_durable: at once) │       ▼ ├─► adopting:
+//                  published ──every worker follows, or bound─► answered with a receipt └─► closing
+//                  (verb close)  ──every worker marked, or bound► answered
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "shunt/control/control_plane.hpp"
+#include "src/control/decisions.hpp"
+#include "src/control/drains.hpp"
+#include "src/control/health_board.hpp"
+#include "src/control/ledger.hpp"
+#include "src/control/lifetime.hpp"
+#include "src/control/plan.hpp"
+#include "src/control/worker_requests.hpp"
+
+namespace shunt::control {
+
+class Switchboard {
+ public:
+  using Done = std::function<void(Outcome)>;
+
+  Switchboard(const ControlParts& parts, RestoredState restored, HealthBoard& health,
+              Drains& drains, WorkerRequests& requests);
+
+  // done is called exactly once, possibly before this returns.
+  void apply(Command command, Done done);
+  // The app's table is built anew and published within a few milliseconds; requests add up.
+  void rebuild_soon(traffic::AppId app);
+  // Calls `each` for every node's admin state, now and whenever one changes.
+  void on_admin(std::function<void(traffic::NodeSlot, traffic::AdminState)> each);
+  // Commands from now on are refused.
+  void stop() noexcept { stopping_ = true; }
+  // Frees replaced roots that nobody reads any more.
+  void reclaim();
+
+  [[nodiscard]] const Decisions& decisions() const noexcept { return decisions_; }
+  [[nodiscard]] bool idle() const noexcept { return !running_ && queue_.empty(); }
+  [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
+  [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
+  [[nodiscard]] traffic::Revision revision() const noexcept { return revision_; }
+  [[nodiscard]] std::size_t retained() const noexcept { return retained_; }
+  [[nodiscard]] const traffic::RoutingTable& table(traffic::AppId app) const noexcept {
+    return *tables_[app];
+  }
+
+ private:
+  enum class Stage : std::uint8_t { kDeciding, kPersisting, kAdopting, kClosing };
+  struct Waiting {
+    Command command;
+    Done done;
+    base::Instant received = 0;
+  };
+  struct Running {
+    Command command;
+    Done done;
+    base::Instant received = 0;
+    std::uint64_t number = 0;  // of the command; answers of workers to earlier ones are late
+    Stage stage = Stage::kDeciding;
+    Resolved resolved;
+    Plan plan;
+    base::Instant deadline = 0;  // of the stage
+    base::Instant published = 0;
+    traffic::Revision revision = 0;  // that carries the plan; 0: nothing was published
+    std::uint64_t repointed_before = 0;
+    base::Duration poll = 0;  // next interval of asking for adoption
+  };
+
+  void run_next();
+  void begin();
+  [[nodiscard]] std::optional<Outcome> refuse_early();
+  void stage();
+  void on_written(const PersistResult& result);
+  void not_persisted(std::string why);
+  void commit();
+  void poll_adoption();
+  void finish();
+  void begin_drains(const Running& run);
+  void close_connections();
+  void count_connections();
+  void closed(std::uint64_t matched, bool complete);
+  void answer(Outcome outcome);
+
+  void build(traffic::AppId app);
+  base::Duration publish();
+
+  [[nodiscard]] AppDocument staged_record() const;
+  [[nodiscard]] std::optional<OperationRecord> operation(const Outcome& outcome) const;
+  [[nodiscard]] base::Instant deadline_after(base::Duration usual) const noexcept;
+  void call_at(base::Instant when, void (Switchboard::*then)());
+  void on_deadline();
+
+  const traffic::Model& model_;
+  proxy::DataPlane& data_plane_;
+  Persister& persister_;
+  EventSink& events_;
+  const ControlTiming timing_;
+  HealthBoard& health_;
+  Drains& drains_;
+  WorkerRequests& requests_;
+  boost::asio::steady_timer timer_;  // the running command's
+  boost::asio::steady_timer rebuild_timer_;
+  Decisions decisions_;
+  Ledger ledger_;
+  std::vector<std::shared_ptr<const traffic::RoutingTable>> tables_;  // by AppId
+  traffic::Revision revision_;
+  std::size_t retained_ = 0;
+  std::vector<bool> dirty_;  // by AppId
+  bool rebuild_armed_ = false;
+  std::function<void(traffic::NodeSlot, traffic::AdminState)> on_admin_;
+  std::deque<Waiting> queue_;
+  std::unique_ptr<Running> running_;
+  bool busy_ = false;  // in the loop over the queue, or in an answer: no nesting
+  bool stopping_ = false;
+  std::uint32_t rollbacks_waiting_ = 0;
+  std::uint64_t commands_ = 0;  // begun so far
+  std::uint64_t wait_ = 0;      // number of the wait that counts, earlier ones are over
+  Lifetime lifetime_;
+};
+
+}  // namespace shunt::control

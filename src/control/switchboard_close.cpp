@@ -1,0 +1,86 @@
+// The verb close: connections are marked on every worker; no decision, nothing to persist.
+#include <memory>
+#include <utility>
+
+#include "shunt/base/units.hpp"
+#include "src/control/switchboard.hpp"
+
+namespace shunt::control {
+namespace {
+
+proxy::RelayFilter filter_of(const Command& command, const Resolved& resolved) {
+  proxy::RelayFilter filter;
+  filter.app = resolved.app;
+  filter.pool = resolved.pool;
+  if (!resolved.nodes.empty()) filter.node = resolved.nodes.front();
+  filter.connection = command.connection;
+  return filter;
+}
+
+template <class Requests>
+std::uint64_t matched_by(const Requests& requests) {
+  std::uint64_t matched = 0;
+  for (const auto& request : requests) {
+    if (request->done.load(std::memory_order_acquire)) matched += request->matched;
+  }
+  return matched;
+}
+
+}  // namespace
+
+void Switchboard::close_connections() {
+  Running& run = *running_;
+  run.stage = Stage::kClosing;
+  run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
+  run.deadline = deadline_after(timing_.adoption_wait);
+  call_at(run.deadline, &Switchboard::on_deadline);
+  requests_.ask<proxy::CloseRelays>(
+      [&] {
+        auto request = std::make_unique<proxy::CloseRelays>();
+        request->filter = filter_of(run.command, run.resolved);
+        request->over = run.command.close_over.value_or(0);
+        request->cause = proxy::CloseCause::kClosed;
+        return request;
+      },
+      timing_.adoption_wait,
+      [this, number = run.number](const auto& requests, bool complete) {
+        if (!running_ || running_->number != number) return;
+        closed(matched_by(requests), complete);
+      });
+}
+
+void Switchboard::count_connections() {
+  Running& run = *running_;
+  run.stage = Stage::kClosing;
+  run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
+  run.plan.outcome.dry_run = true;
+  run.deadline = deadline_after(timing_.adoption_wait);
+  call_at(run.deadline, &Switchboard::on_deadline);
+  requests_.ask<proxy::Survey>(
+      [&] {
+        auto request = std::make_unique<proxy::Survey>();
+        request->filter = filter_of(run.command, run.resolved);
+        request->oldest.assign(model_.slots, 0);
+        return request;
+      },
+      timing_.adoption_wait,
+      [this, number = run.number](const auto& requests, bool complete) {
+        if (!running_ || running_->number != number) return;
+        closed(matched_by(requests), complete);
+      });
+}
+
+void Switchboard::closed(std::uint64_t matched, bool complete) {
+  Outcome outcome = std::move(running_->plan.outcome);
+  outcome.closed = matched;
+  outcome.changed = matched != 0;
+  const std::string number =
+      std::to_string(matched) + (matched == 1 ? " connection" : " connections");
+  outcome.message = outcome.dry_run ? "would close " + number : "closing " + number;
+  const base::Duration over = running_->command.close_over.value_or(0);
+  if (over != 0) outcome.message += " over " + base::format_duration_brief(over);
+  if (!complete) outcome.message += "; not every worker has answered";
+  answer(std::move(outcome));
+}
+
+}  // namespace shunt::control
