@@ -21,9 +21,8 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view whole) 
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value > 65535) {
-    return fail(ErrorCode::kInvalid,
-                "'" + std::string(whole) + "': the port '" + std::string(text) +
-                    "' is not a number from 0 to 65535");
+    return fail(ErrorCode::kInvalid, "'" + std::string(whole) + "': the port '" +
+                                         std::string(text) + "' is not a number from 0 to 65535");
   }
   return static_cast<std::uint16_t>(value);
 }
@@ -102,7 +101,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 
 bool Endpoint::is_loopback() const noexcept {
   switch (family()) {
-    case AF_UNIX: return true;
+    case AF_UNIX:
+      return true;
     case AF_INET:
       return (ntohl(copy_as<sockaddr_in>(storage_.bytes).sin_addr.s_addr) >> 24) == 127;
     case AF_INET6: {
@@ -110,15 +110,19 @@ bool Endpoint::is_loopback() const noexcept {
       if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return v6.sin6_addr.s6_addr[12] == 127;
       return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
 std::uint16_t Endpoint::port() const noexcept {
   switch (family()) {
-    case AF_INET: return ntohs(copy_as<sockaddr_in>(storage_.bytes).sin_port);
-    case AF_INET6: return ntohs(copy_as<sockaddr_in6>(storage_.bytes).sin6_port);
-    default: return 0;
+    case AF_INET:
+      return ntohs(copy_as<sockaddr_in>(storage_.bytes).sin_port);
+    case AF_INET6:
+      return ntohs(copy_as<sockaddr_in6>(storage_.bytes).sin6_port);
+    default:
+      return 0;
   }
 }
 
@@ -155,7 +159,8 @@ std::string Endpoint::host() const {
       return "unix:" + std::string(storage_.local.sun_path,
                                    ::strnlen(storage_.local.sun_path, length_ - head));
     }
-    default: return "-";
+    default:
+      return "-";
   }
 }
 

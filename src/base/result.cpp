@@ -9,10 +9,17 @@ tl::unexpected<Error> fail_errno(int error_number, std::string_view what, std::s
   ErrorCode code = ErrorCode::kIo;
   switch (error_number) {
     case EACCES:
-    case EPERM: code = ErrorCode::kPermission; break;
-    case ENOENT: code = ErrorCode::kNotFound; break;
-    case ETIMEDOUT: code = ErrorCode::kTimeout; break;
-    default: break;
+    case EPERM:
+      code = ErrorCode::kPermission;
+      break;
+    case ENOENT:
+      code = ErrorCode::kNotFound;
+      break;
+    case ETIMEDOUT:
+      code = ErrorCode::kTimeout;
+      break;
+    default:
+      break;
   }
   return fail(code, std::string(what) + ": " + std::generic_category().message(error_number),
               std::move(hint));

@@ -64,10 +64,13 @@ std::string format_with(std::uint64_t value, const Units& units, std::string_vie
 }  // namespace
 
 Result<Duration> parse_duration(std::string_view text) {
-  return parse_with(text, kDurationUnits, "duration", "write a number and a unit: 250ms, 5s, 10m, 2h");
+  return parse_with(text, kDurationUnits, "duration",
+                    "write a number and a unit: 250ms, 5s, 10m, 2h");
 }
 
-std::string format_duration(Duration duration) { return format_with(duration, kDurationUnits, "0s"); }
+std::string format_duration(Duration duration) {
+  return format_with(duration, kDurationUnits, "0s");
+}
 
 std::string format_duration_brief(Duration duration) {
   for (std::size_t i = 0; i < kDurationUnits.size(); ++i) {
@@ -88,12 +91,15 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return parse_with(text, kSizeUnits, "size", "write bytes or 16KiB, 1MiB, 2GiB");
 }
 
-std::string format_size(std::uint64_t bytes) { return format_with(bytes, kSizeUnits, "0"); }
+std::string format_size(std::uint64_t bytes) {
+  return format_with(bytes, kSizeUnits, "0");
+}
 
 Result<std::uint32_t> parse_percent(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != "%" || value > 100) {
+  if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != "%" ||
+      value > 100) {
     return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a percentage",
                 "write a whole number from 0% to 100%");
   }

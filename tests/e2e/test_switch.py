@@ -24,8 +24,7 @@ def test_new_connections_follow_a_switch_and_a_rollback_at_once(daemon, origins)
 
 def test_an_established_connection_stays_where_it_is(daemon, origins):
     server = start_two_pools(daemon, origins)
-    with connect(server.port) as client:
-        lines = client.makefile("rwb")
+    with connect(server.port) as client, client.makefile("rwb") as lines:
         for _ in range(3):
             lines.write(b"?\n")
             lines.flush()

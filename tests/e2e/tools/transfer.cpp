@@ -1,10 +1,12 @@
-// shunt_transfer: both ends of many connections through a proxy, every byte and every ending checked.
+// shunt_transfer: both ends of many connections through a proxy, every byte and every ending
+// checked.
 //
 //   shunt_transfer PROXY_PORT NODE_PORT CONNECTIONS MEAN_BYTES PARALLEL SEED
 //
-// The node listens on 127.0.0.1:NODE_PORT (before the proxy checks it: the program prints "listening"
-// and begins when a line arrives on standard input). Ends with one line of JSON; exit code 0 when all
-// connections went as planned. With PROXY_PORT equal to NODE_PORT it tests itself, without a proxy.
+// The node listens on 127.0.0.1:NODE_PORT (before the proxy checks it: the program prints
+// "listening" and begins when a line arrives on standard input). Ends with one line of JSON; exit
+// code 0 when all connections went as planned. With PROXY_PORT equal to NODE_PORT it tests itself,
+// without a proxy.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -46,14 +48,16 @@ class Transfer {
     const int on = 1;
     ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     const sockaddr_in address = loopback(options_.node_port);
-    return ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+    return ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
+               0 &&
            ::listen(listener_.get(), 1024) == 0;
   }
 
   int run() {
     std::thread acceptor([this] { accept_all(); });
     std::vector<std::thread> clients;
-    for (std::uint64_t i = 0; i < options_.parallel; ++i) clients.emplace_back([this] { run_clients(); });
+    for (std::uint64_t i = 0; i < options_.parallel; ++i)
+      clients.emplace_back([this] { run_clients(); });
     for (std::thread& client : clients) client.join();
     ::shutdown(listener_.get(), SHUT_RDWR);  // ends accept()
     acceptor.join();
@@ -68,7 +72,8 @@ class Transfer {
       if (connection >= options_.connections) return;
       base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
       const sockaddr_in address = loopback(options_.proxy_port);
-      if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+      if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+          0) {
         failed(connection, std::string("client: connect: ") + std::strerror(errno));
         continue;
       }
@@ -100,7 +105,8 @@ class Transfer {
     if (failures_++ < 20) {
       const Plan plan = plan_of(options_.seed, connection, options_.mean_bytes);
       std::fprintf(stderr, "connection %llu (%s, up %llu, down %llu, seed %llu): %s\n",
-                   static_cast<unsigned long long>(connection), std::string(to_string(plan.kind)).c_str(),
+                   static_cast<unsigned long long>(connection),
+                   std::string(to_string(plan.kind)).c_str(),
                    static_cast<unsigned long long>(plan.up_bytes),
                    static_cast<unsigned long long>(plan.down_bytes),
                    static_cast<unsigned long long>(options_.seed), wrong.c_str());
@@ -108,11 +114,11 @@ class Transfer {
   }
 
   void report() const {
-    std::printf("{\"connections\": %llu, \"node_ends\": %llu, \"bytes\": %llu, \"failures\": %llu}\n",
-                static_cast<unsigned long long>(options_.connections),
-                static_cast<unsigned long long>(node_ends_.load()),
-                static_cast<unsigned long long>(bytes_.load()),
-                static_cast<unsigned long long>(failures_));
+    std::printf(
+        "{\"connections\": %llu, \"node_ends\": %llu, \"bytes\": %llu, \"failures\": %llu}\n",
+        static_cast<unsigned long long>(options_.connections),
+        static_cast<unsigned long long>(node_ends_.load()),
+        static_cast<unsigned long long>(bytes_.load()), static_cast<unsigned long long>(failures_));
   }
 
   const Options options_;
@@ -129,7 +135,9 @@ class Transfer {
 
 int main(int argc, char** argv) {
   if (argc != 7) {
-    std::fprintf(stderr, "usage: shunt_transfer PROXY_PORT NODE_PORT CONNECTIONS MEAN_BYTES PARALLEL SEED\n");
+    std::fprintf(
+        stderr,
+        "usage: shunt_transfer PROXY_PORT NODE_PORT CONNECTIONS MEAN_BYTES PARALLEL SEED\n");
     return 2;
   }
   const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };

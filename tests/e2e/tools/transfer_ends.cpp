@@ -24,7 +24,9 @@ struct Received {
   int error = 0;
 };
 
-void pause_ms(int milliseconds) { ::poll(nullptr, 0, milliseconds); }
+void pause_ms(int milliseconds) {
+  ::poll(nullptr, 0, milliseconds);
+}
 
 // Sends `total` bytes of the stream in pieces of changing size. Returns 0 or the errno.
 int send_stream(int socket, Stream stream, std::uint64_t total, Generator& random) {
@@ -68,7 +70,8 @@ Received receive_stream(int socket, Stream stream, std::uint32_t stalls, Generat
   }
 }
 
-// Until the peer's kernel has acknowledged everything: from then on a reset destroys nothing of ours.
+// Until the peer's kernel has acknowledged everything: from then on a reset destroys nothing of
+// ours.
 bool wait_delivered(int socket) {
   for (int tries = 0; tries < 20'000; ++tries) {
     int queued = 0;
@@ -117,7 +120,8 @@ std::string exchange(int socket, std::uint64_t seed, std::uint64_t connection, c
   Generator receive_random(seed ^ connection ^ 2);
   int send_error = 0;
   std::thread sender([&] {
-    send_error = send_stream(socket, Stream(seed, connection, side.sends_up), side.out_bytes, send_random);
+    send_error =
+        send_stream(socket, Stream(seed, connection, side.sends_up), side.out_bytes, send_random);
     ::shutdown(socket, SHUT_WR);
   });
   const Received received =
@@ -132,13 +136,17 @@ std::string send_then_receive(int socket, std::uint64_t seed, std::uint64_t conn
   Generator random(seed ^ connection ^ 3);
   const Stream out(seed, connection, side.sends_up);
   if (send_first) {
-    if (const int error = send_stream(socket, out, side.out_bytes, random)) return send_failed(side, error);
+    if (const int error = send_stream(socket, out, side.out_bytes, random))
+      return send_failed(side, error);
     ::shutdown(socket, SHUT_WR);
   }
-  const Received received = receive_stream(socket, Stream(seed, connection, !side.sends_up), stalls, random);
-  if (std::string wrong = expect(side.name, received, side.in_bytes, End::kClean); !wrong.empty()) return wrong;
+  const Received received =
+      receive_stream(socket, Stream(seed, connection, !side.sends_up), stalls, random);
+  if (std::string wrong = expect(side.name, received, side.in_bytes, End::kClean); !wrong.empty())
+    return wrong;
   if (!send_first) {
-    if (const int error = send_stream(socket, out, side.out_bytes, random)) return send_failed(side, error);
+    if (const int error = send_stream(socket, out, side.out_bytes, random))
+      return send_failed(side, error);
     ::shutdown(socket, SHUT_WR);
   }
   return {};
@@ -147,10 +155,12 @@ std::string send_then_receive(int socket, std::uint64_t seed, std::uint64_t conn
 std::string send_then_reset(base::UniqueFd& socket, std::uint64_t seed, std::uint64_t connection,
                             const Side& side) {
   Generator random(seed ^ connection ^ 4);
-  if (const int error = send_stream(socket.get(), Stream(seed, connection, side.sends_up), side.out_bytes, random)) {
+  if (const int error = send_stream(socket.get(), Stream(seed, connection, side.sends_up),
+                                    side.out_bytes, random)) {
     return send_failed(side, error);
   }
-  if (!wait_delivered(socket.get())) return std::string(side.name) + ": bytes were never acknowledged";
+  if (!wait_delivered(socket.get()))
+    return std::string(side.name) + ": bytes were never acknowledged";
   reset(socket);
   return {};
 }
@@ -158,12 +168,13 @@ std::string send_then_reset(base::UniqueFd& socket, std::uint64_t seed, std::uin
 std::string receive_until_reset(int socket, std::uint64_t seed, std::uint64_t connection,
                                 const Side& side, std::uint32_t stalls) {
   Generator random(seed ^ connection ^ 5);
-  const Received received = receive_stream(socket, Stream(seed, connection, !side.sends_up), stalls, random);
+  const Received received =
+      receive_stream(socket, Stream(seed, connection, !side.sends_up), stalls, random);
   return expect(side.name, received, side.in_bytes, End::kReset);
 }
 
-// The client uploads while the node answers without reading and closes: the whole answer must arrive,
-// whatever becomes of the upload.
+// The client uploads while the node answers without reading and closes: the whole answer must
+// arrive, whatever becomes of the upload.
 std::string client_of_early_answer(int socket, std::uint64_t seed, std::uint64_t connection,
                                    const Side& side, std::uint32_t stalls) {
   Generator send_random(seed ^ connection ^ 6);
@@ -184,7 +195,8 @@ std::string node_of_early_answer(base::UniqueFd& socket, std::uint64_t seed,
                                  std::uint64_t connection, const Side& side) {
   Generator random(seed ^ connection ^ 8);
   const Stream answer(seed, connection, false);
-  if (const int error = send_stream(socket.get(), answer, side.out_bytes, random)) return send_failed(side, error);
+  if (const int error = send_stream(socket.get(), answer, side.out_bytes, random))
+    return send_failed(side, error);
   ::shutdown(socket.get(), SHUT_WR);
   if (!wait_delivered(socket.get())) return "node: bytes were never acknowledged";
   socket.reset();  // with unread upload the kernel answers with a reset
@@ -203,19 +215,22 @@ std::string run_client(base::UniqueFd socket, std::uint64_t seed, std::uint64_t 
                        const Plan& plan) {
   Hello hello;
   hello.connection = connection;
-  if (::send(socket.get(), &hello, sizeof(hello), MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof(hello))) {
+  if (::send(socket.get(), &hello, sizeof(hello), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(sizeof(hello))) {
     return std::string("client: hello: ") + std::strerror(errno);
   }
   const Side side{"client", true, plan.up_bytes, plan.down_bytes};
   switch (plan.kind) {
-    case Kind::kBothWays: return exchange(socket.get(), seed, connection, side, plan.stalls);
+    case Kind::kBothWays:
+      return exchange(socket.get(), seed, connection, side, plan.stalls);
     case Kind::kRequestAnswer:
       return send_then_receive(socket.get(), seed, connection, side, plan.stalls, true);
     case Kind::kNodeEndsFirst:
       return send_then_receive(socket.get(), seed, connection, side, plan.stalls, false);
     case Kind::kEarlyAnswer:
       return client_of_early_answer(socket.get(), seed, connection, side, plan.stalls);
-    case Kind::kClientReset: return send_then_reset(socket, seed, connection, side);
+    case Kind::kClientReset:
+      return send_then_reset(socket, seed, connection, side);
     case Kind::kNodeReset:
       return receive_until_reset(socket.get(), seed, connection, side, plan.stalls);
   }
@@ -226,15 +241,18 @@ std::string run_node(base::UniqueFd socket, std::uint64_t seed, std::uint64_t co
                      const Plan& plan) {
   const Side side{"node", false, plan.down_bytes, plan.up_bytes};
   switch (plan.kind) {
-    case Kind::kBothWays: return exchange(socket.get(), seed, connection, side, plan.stalls);
+    case Kind::kBothWays:
+      return exchange(socket.get(), seed, connection, side, plan.stalls);
     case Kind::kRequestAnswer:
       return send_then_receive(socket.get(), seed, connection, side, plan.stalls, false);
     case Kind::kNodeEndsFirst:
       return send_then_receive(socket.get(), seed, connection, side, plan.stalls, true);
-    case Kind::kEarlyAnswer: return node_of_early_answer(socket, seed, connection, side);
+    case Kind::kEarlyAnswer:
+      return node_of_early_answer(socket, seed, connection, side);
     case Kind::kClientReset:
       return receive_until_reset(socket.get(), seed, connection, side, plan.stalls);
-    case Kind::kNodeReset: return send_then_reset(socket, seed, connection, side);
+    case Kind::kNodeReset:
+      return send_then_reset(socket, seed, connection, side);
   }
   return "node: no such kind";
 }

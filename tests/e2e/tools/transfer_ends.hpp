@@ -1,5 +1,6 @@
-// The two ends of one connection of the transfer test, each run by a thread of its own with blocking
-// sockets. An end returns an empty text when everything was as planned, else what was wrong.
+// The two ends of one connection of the transfer test, each run by a thread of its own with
+// blocking sockets. An end returns an empty text when everything was as planned, else what was
+// wrong.
 #pragma once
 
 #include <cstdint>

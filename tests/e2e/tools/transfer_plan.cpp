@@ -8,12 +8,18 @@ namespace shunt::transfer {
 
 std::string_view to_string(Kind kind) noexcept {
   switch (kind) {
-    case Kind::kBothWays: return "both_ways";
-    case Kind::kRequestAnswer: return "request_answer";
-    case Kind::kNodeEndsFirst: return "node_ends_first";
-    case Kind::kEarlyAnswer: return "early_answer";
-    case Kind::kClientReset: return "client_reset";
-    case Kind::kNodeReset: return "node_reset";
+    case Kind::kBothWays:
+      return "both_ways";
+    case Kind::kRequestAnswer:
+      return "request_answer";
+    case Kind::kNodeEndsFirst:
+      return "node_ends_first";
+    case Kind::kEarlyAnswer:
+      return "early_answer";
+    case Kind::kClientReset:
+      return "client_reset";
+    case Kind::kNodeReset:
+      return "node_reset";
   }
   return "?";
 }

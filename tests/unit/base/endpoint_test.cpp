@@ -27,7 +27,8 @@ TEST(Endpoint, RefusesWhatIsNoAddressAndSaysWhy) {
 }
 
 TEST(Endpoint, KnowsLoopback) {
-  for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "unix:/x", "[::ffff:127.0.0.1]:1"}) {
+  for (const char* text :
+       {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "unix:/x", "[::ffff:127.0.0.1]:1"}) {
     EXPECT_TRUE(Endpoint::parse(text)->is_loopback()) << text;
   }
   for (const char* text : {"0.0.0.0:1", "10.0.0.1:1", "[::]:1", "[::ffff:10.0.0.1]:1"}) {

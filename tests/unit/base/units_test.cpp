@@ -16,7 +16,8 @@ TEST(Units, DurationsGoThereAndBack) {
 }
 
 TEST(Units, RefusesWhatIsNoDuration) {
-  for (const char* text : {"", "5", "s", "5 s", "-5s", "5sec", "off", "1e3s", "nan", "99999999999d"}) {
+  for (const char* text :
+       {"", "5", "s", "5 s", "-5s", "5sec", "off", "1e3s", "nan", "99999999999d"}) {
     EXPECT_FALSE(parse_duration(text)) << text;
   }
 }
@@ -34,7 +35,8 @@ TEST(Units, SizesAndPercentages) {
   EXPECT_EQ(*parse_size("512"), 512U);
   EXPECT_FALSE(parse_size("16KB"));
   EXPECT_EQ(*parse_percent("90%"), 90U);
-  for (const char* text : {"90", "101%", "-1%", "%", "9.5%"}) EXPECT_FALSE(parse_percent(text)) << text;
+  for (const char* text : {"90", "101%", "-1%", "%", "9.5%"})
+    EXPECT_FALSE(parse_percent(text)) << text;
 }
 
 TEST(Units, WallTimeIsRfc3339InUtc) {

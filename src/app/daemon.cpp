@@ -1,0 +1,269 @@
+#include "src/app/daemon.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "shunt/admin/admin_server.hpp"
+#include "shunt/base/units.hpp"
+#include "shunt/control/control_plane.hpp"
+#include "shunt/control/scheduling.hpp"
+#include "shunt/observe/access_log.hpp"
+#include "shunt/observe/command_meter.hpp"
+#include "shunt/observe/event_log.hpp"
+#include "shunt/observe/metrics.hpp"
+#include "src/app/activation.hpp"
+#include "src/app/notify.hpp"
+#include "src/app/shutdown.hpp"
+
+namespace shunt::app {
+namespace {
+
+std::uint32_t usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+std::string plural(std::size_t count, const char* word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+}
+
+void print_error(const base::Error& error) {
+  std::cerr << "shunt: " << error.message << '\n';
+  if (!error.hint.empty()) std::cerr << "  " << error.hint << '\n';
+}
+
+// Everything that runs, in the order in which it is built; destroyed from the bottom up.
+class Daemon {
+ public:
+  explicit Daemon(control::Config config)
+      : config_(std::move(config)),
+        logger_({.level = config_.log.level,
+                 .format = config_.log.format,
+                 .fd = STDERR_FILENO,
+                 .journal = observe::is_journal(STDERR_FILENO)}),
+        events_(&logger_,
+                [this](std::function<void()> run) { boost::asio::post(io_, std::move(run)); }),
+        feed_(events_),
+        admin_(io_, config_.admin, feed_,
+               [this] { return metrics_ ? metrics_->scrape() : std::string(); }),
+        histograms_(config_.model),
+        meter_(config_.model),
+        signals_(io_),
+        watchdog_(io_) {}
+
+  ~Daemon() { admin_.attach(nullptr); }
+
+  base::Status start(bool reset_state);
+  int run();
+
+ private:
+  void announce();
+  void wait_for_signal();
+  void feed_watchdog();
+  void entered(StopPhase phase);
+
+  control::Config config_;
+  boost::asio::io_context io_{1};
+  observe::Logger logger_;
+  observe::EventLog events_;
+  admin::EventFeedOf<observe::EventLog> feed_;
+  Notifier notifier_;
+  std::unique_ptr<observe::Metrics> metrics_;  // before admin_, which scrapes it
+  admin::AdminServer admin_;
+  proxy::Capacity capacity_;
+  std::unique_ptr<control::Persister> persister_;
+  std::unique_ptr<proxy::DataPlane> data_plane_;
+  std::unique_ptr<control::ControlPlane> control_;
+  observe::ConnectionHistograms histograms_;
+  observe::CommandMeter meter_;
+  std::optional<observe::MeteredController> metered_;
+  std::unique_ptr<observe::AccessLog> access_log_;
+  std::unique_ptr<Shutdown> shutdown_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer watchdog_;
+};
+
+// The state's lock comes first: a second daemon on the same state must not touch the first one's
+// admin socket or listeners.
+base::Status Daemon::start(bool reset_state) {
+  control::prefer_short_slices();
+  auto store = control::StateStore::open(
+      {.dir = config_.state.dir, .sync = config_.state.sync, .reset = reset_state});
+  if (!store) return tl::unexpected(store.error());
+  auto restored = control::restore_state(config_.model, store->loaded());
+  if (!restored) return tl::unexpected(restored.error());
+
+  if (const auto listening = admin_.listen(); !listening) return listening;
+  auto passed = take_passed_sockets();
+  if (!passed) return tl::unexpected(passed.error());
+  auto inherited = match_listeners(config_.model, std::move(*passed));
+  if (!inherited) return tl::unexpected(inherited.error());
+
+  const auto capacity = proxy::claim_capacity(config_.connections_max);
+  if (!capacity) return tl::unexpected(capacity.error());
+  capacity_ = *capacity;
+  const std::uint32_t workers = config_.workers == 0 ? usable_cpus() : config_.workers;
+  auto data_plane = proxy::DataPlane::start({.workers = workers,
+                                             .connections_max = capacity_.connections,
+                                             .pin_workers = workers <= usable_cpus()},
+                                            config_.model, std::move(*inherited),
+                                            control::initial_root(config_.model, *restored));
+  if (!data_plane) return tl::unexpected(data_plane.error());
+  data_plane_ = std::move(*data_plane);
+
+  persister_ = std::make_unique<control::Persister>(std::move(*store), io_.get_executor());
+  control_ = control::make_control_plane({.io = io_,
+                                          .config = config_,
+                                          .data_plane = *data_plane_,
+                                          .persister = *persister_,
+                                          .events = events_,
+                                          .version = SHUNT_VERSION,
+                                          .capacity = capacity_.connections},
+                                         std::move(*restored));
+  access_log_ = std::make_unique<observe::AccessLog>(
+      observe::AccessLogOptions{.path = config_.log.access, .format = config_.log.format},
+      *data_plane_, config_.model, histograms_, events_);
+  metered_.emplace(*control_, meter_);
+  metrics_ = std::make_unique<observe::Metrics>(
+      observe::MetricsSources{.controller = *control_,
+                              .connections = histograms_,
+                              .commands = meter_,
+                              .access_log = *access_log_,
+                              .logger = logger_});
+  shutdown_ = std::make_unique<Shutdown>(
+      io_, *data_plane_,
+      Shutdown::Options{.delay = config_.shutdown_delay, .grace = config_.shutdown_grace},
+      [this](StopPhase phase) { entered(phase); });
+  return {};
+}
+
+int Daemon::run() {
+  control_->start();
+  admin_.attach(&*metered_);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
+  wait_for_signal();
+  announce();
+  if (notifier_.watchdog_interval() != base::kOff) feed_watchdog();
+  io_.run();
+  return 0;
+}
+
+void Daemon::announce() {
+  std::string listening;
+  for (const auto& service : data_plane_->listening()) {
+    for (const base::Endpoint& address : service) {
+      listening += (listening.empty() ? "" : ", ") + address.to_string();
+    }
+  }
+  const std::string text = summary_of(config_) + "; listening on " + listening + "; " +
+                           plural(data_plane_->workers(), "worker") + ", room for " +
+                           plural(capacity_.connections, "connection") + " (" +
+                           std::to_string(capacity_.descriptors) + " descriptors)";
+  control::Event event;
+  event.type = "started";
+  event.message = text;
+  event.fields = {{"version", SHUNT_VERSION},
+                  {"config", config_.path},
+                  {"admin", config_.admin.socket},
+                  {"capacity", std::to_string(capacity_.connections)},
+                  {"io_uring", data_plane_->features()}};
+  events_.publish(std::move(event));
+  notifier_.ready(text);
+}
+
+void Daemon::wait_for_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP || signal == SIGUSR1) {
+      access_log_->reopen();
+    } else {
+      shutdown_->signalled();
+    }
+    wait_for_signal();
+  });
+}
+
+void Daemon::feed_watchdog() {
+  notifier_.feed_watchdog(control_->alive());
+  watchdog_.expires_after(std::chrono::nanoseconds(notifier_.watchdog_interval()));
+  watchdog_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) feed_watchdog();
+  });
+}
+
+void Daemon::entered(StopPhase phase) {
+  const auto report = [this](std::string text) {
+    control::Event event;
+    event.type = "stopping";
+    event.message = std::move(text);
+    events_.publish(std::move(event));
+  };
+  switch (phase) {
+    case StopPhase::kRunning:
+      break;
+    case StopPhase::kDelaying:
+      control_->begin_stop();
+      notifier_.stopping("stopping: not ready any more");
+      if (config_.shutdown_delay != base::kOff) {
+        report("not ready any more; accepting stops in " +
+               base::format_duration(config_.shutdown_delay));
+      }
+      break;
+    case StopPhase::kLingering:
+      report("accepting has stopped; connections have " +
+             base::format_duration(config_.shutdown_grace) + " to end");
+      notifier_.status("stopping: waiting for connections to end");
+      break;
+    case StopPhase::kClosing:
+      report("closing what is left");
+      break;
+    case StopPhase::kEnded:
+      access_log_->stop();
+      report("stopped");
+      signals_.cancel();
+      watchdog_.cancel();
+      admin_.stop([this] { io_.stop(); });
+      break;
+  }
+}
+
+}  // namespace
+
+std::string summary_of(const control::Config& config) {
+  std::size_t pools = 0;
+  for (const traffic::App& app : config.model.apps) pools += app.pools.size();
+  return plural(config.model.apps.size(), "app") + ", " +
+         plural(config.model.services.size(), "service") + ", " +
+         plural(config.model.slots, "node") + " in " + plural(pools, "pool");
+}
+
+int serve(const cli::ServeOptions& options) {
+  // A peer that closed early must not end the process: sends report EPIPE instead.
+  ::signal(SIGPIPE, SIG_IGN);
+  control::ConfigOutcome outcome = control::load_config(options.config_path);
+  if (!outcome.config) {
+    for (const control::ConfigError& error : outcome.errors) std::cerr << error.to_string() << '\n';
+    std::cerr << "shunt: not started: " << plural(outcome.errors.size(), "error") << " in "
+              << options.config_path << '\n';
+    return 1;
+  }
+  Daemon daemon(std::move(*outcome.config));
+  if (const auto started = daemon.start(options.reset_state); !started) {
+    print_error(started.error());
+    return 1;
+  }
+  return daemon.run();
+}
+
+}  // namespace shunt::app

@@ -1,0 +1,63 @@
+// Shutdown: the order in which the daemon stops taking traffic.
+//
+//   running ──begin──► delaying ──shutdown_delay──► lingering ──all relays ended, or grace──►
+//   closing
+//                          │                            │                                       │
+//                          └──────── a second signal ───┴──────────► closing ──workers ended──►
+//                          ended
+//
+//   delaying   /ready fails so that whoever stands in front looks elsewhere; accepting goes on
+//   lingering  accepting has stopped; established connections go on for shutdown_grace
+//   closing    what is left is closed (cause: shutdown), the workers end
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/proxy/data_plane.hpp"
+
+namespace shunt::app {
+
+enum class StopPhase : std::uint8_t { kRunning, kDelaying, kLingering, kClosing, kEnded };
+
+// Lives on the control thread.
+class Shutdown {
+ public:
+  struct Options {
+    base::Duration delay = 0;
+    base::Duration grace = 0;
+  };
+  // entered: told of each phase as it begins; kEnded comes last, once.
+  Shutdown(boost::asio::io_context& io, proxy::DataPlane& data_plane, const Options& options,
+           std::function<void(StopPhase)> entered);
+
+  // The first call begins, the second closes at once; more change nothing.
+  void signalled();
+  [[nodiscard]] StopPhase phase() const noexcept { return phase_; }
+
+ private:
+  void enter(StopPhase phase);
+  void after(base::Duration span, void (Shutdown::*step)());
+  void stop_accepting();
+  void linger();
+  void close();
+  void wait_for_workers();
+  void send_to_all();
+  [[nodiscard]] std::uint64_t relays() const;
+
+  boost::asio::steady_timer timer_;
+  proxy::DataPlane& data_plane_;
+  const Options options_;
+  const std::function<void(StopPhase)> entered_;
+  StopPhase phase_ = StopPhase::kRunning;
+  base::Instant grace_ends_ = 0;
+  std::deque<proxy::StopAccepting> stops_;                       // one a worker; stay put
+  std::deque<std::pair<std::uint32_t, proxy::Request>> unsent_;  // a full mailbox is tried again
+};
+
+}  // namespace shunt::app
