@@ -226,6 +226,8 @@ class Connector {
     relay.state = RelayState::kRetreating;
     Socket& socket = relay.socket(Side::kNode);
     if (socket.in_flight == 0) return;
+    // Dead at once, or it could still succeed, on a pool that is switched away meanwhile.
+    shard_.kernel.disconnect(socket.fd);
     ++socket.in_flight;
     shard_.kernel.cancel_tag(shard_.tag(Operation::kPollNode, relay),
                              shard_.tag(Operation::kCancelNode, relay));

@@ -18,7 +18,11 @@ class Ending {
   void close(Relay& relay, CloseCause cause) noexcept {
     if (relay.state == RelayState::kClosing) return;
     relay.cause = cause;
-    leave_attempt(relay);
+    if (relay.state == RelayState::kConnecting) {
+      // Dead at once, or it could still succeed, on a pool that is switched away meanwhile.
+      shard_.kernel.disconnect(relay.socket(Side::kNode).fd);
+      leave_attempt(relay);
+    }
     relay.state = RelayState::kClosing;
     withdraw(relay);
     settle(relay);

@@ -28,6 +28,7 @@ class Requests {
     while (!walking_ && !stopping_ && shard_.setup.mailbox->pop(request)) {
       std::visit([this](auto asked) { take(asked); }, request);
     }
+    walked_ = walking_;
     if (walking_) walk();
     if (stopping_) close_all();
     if (!stops_.empty() && acceptor_.stopped()) {
@@ -37,7 +38,7 @@ class Requests {
   }
   // step() has more to do at once.
   [[nodiscard]] bool busy() const noexcept {
-    return walking_ || (stopping_ && cursor_ < shard_.relays.high());
+    return walked_ || (stopping_ && cursor_ < shard_.relays.high());
   }
   // StopWorker came.
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
@@ -155,6 +156,7 @@ class Requests {
   std::uint32_t cursor_ = 0;
   std::uint64_t matched_ = 0;
   bool walking_ = false;
+  bool walked_ = false;  // in this turn: requests may wait behind the walk
   bool stopping_ = false;
 };
 

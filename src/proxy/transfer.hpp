@@ -45,7 +45,12 @@ class Transfer {
     } else if (completion.buffer != uring::kNoBuffer) {
       buffers_.drop(completion.buffer);
     }
-    act(relay, source, pipe.received(completion.result), completion.result);
+    std::int32_t result = completion.result;
+    if (result == 0 && relay.to(source).state == PipeState::kSending &&
+        shard_.kernel.is_reset(relay.socket(source).fd)) {
+      result = -ECONNRESET;  // the send in flight took the error and will not tell
+    }
+    act(relay, source, pipe.received(result), result);
   }
 
   // A send to `destination` came back. The relay may be gone when this returns.

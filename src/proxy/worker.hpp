@@ -132,6 +132,10 @@ class Worker {
     --relay.socket(source).in_flight;
     if (!ending(relay)) return transfer_.received(relay, source, completion);
     if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
+    if (completion.result > 0 && relay.state == RelayState::kClosing) {
+      // It came before the cancel and goes no further: an end in order would hide that.
+      relay.socket(other(source)).reset_at_close = true;
+    }
     ending_.settle(relay);
   }
   void sent(Relay& relay, Side destination, std::int32_t result) noexcept {

@@ -142,6 +142,11 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   { kernel.disconnect(fd) } -> std::same_as<int>;
   // SO_ERROR: 0, or the pending error as -errno; clears it.
   { kernel.take_error(fd) } -> std::same_as<int>;
+  // Whether a TCP connection whose write side is open is dead, for a receive that said 0 while a
+  // send is in flight: a send that was reset half-way gives its part and swallows the error
+  // (sock_error() clears it), and the receive then sees an end that is none. False for Unix
+  // sockets.
+  { kernel.is_reset(fd) } -> std::same_as<bool>;
   // TCP_NODELAY, and keepalive as asked.
   { kernel.set_stream_options(fd, options) } -> std::same_as<void>;
   // The peer's address of an accepted socket; !valid() when it is gone already.

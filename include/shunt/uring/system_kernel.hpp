@@ -136,6 +136,11 @@ class SystemKernel {
     if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
     return -error;
   }
+  bool is_reset(int fd) noexcept {
+    std::uint8_t state = 0;  // tcp_info::tcpi_state comes first
+    socklen_t length = sizeof(state);
+    return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) == 0 && state == TCP_CLOSE;
+  }
   void set_stream_options(int fd, const StreamOptions& options) noexcept {
     uring::set_stream_options(fd, options);
   }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shunt/uring/system_kernel.hpp"
 
@@ -246,6 +247,39 @@ TEST_P(TcpKernelTest, AResetReachesThePeerAsAReset) {
   EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
   kernel->reset(accepted);
   EXPECT_EQ(wait(kReceive).result, -ECONNRESET);
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, AnEndInOrderIsNoReset) {
+  const int client = kernel->open_stream(AF_INET);
+  kernel->connect(client, here);
+  kernel->accept_multishot(listener, kAccept);
+  const int accepted = wait(kAccept).result;
+  ASSERT_GE(accepted, 0);
+  kernel->close(accepted);
+  kernel->receive(client, kReceive);
+  EXPECT_EQ(wait(kReceive).result, 0);
+  EXPECT_FALSE(kernel->is_reset(client));
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, ASendThatIsResetHalfWaySwallowsTheErrorAndIsResetStillTells) {
+  const int client = kernel->open_stream(AF_INET);
+  kernel->connect(client, here);
+  kernel->accept_multishot(listener, kAccept);
+  const int accepted = wait(kAccept).result;
+  ASSERT_GE(accepted, 0);
+  // More than the sockets hold, so that the send is half-way when the reset comes.
+  const std::vector<std::byte> bytes(32U << 20);
+  kernel->send(client, bytes.data(), static_cast<std::uint32_t>(bytes.size()), false, kSend);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  kernel->reset(accepted);
+  const std::int32_t sent = wait(kSend).result;
+  EXPECT_GT(sent, 0) << "its part, and no word of the reset";
+  EXPECT_LT(static_cast<std::size_t>(sent), bytes.size());
+  kernel->receive(client, kReceive);
+  EXPECT_EQ(wait(kReceive).result, 0) << "an end that is none";
+  EXPECT_TRUE(kernel->is_reset(client));
   kernel->close(client);
 }
 
