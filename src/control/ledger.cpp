@@ -77,13 +77,17 @@ void Ledger::keep() {
 
 void Ledger::take_back(std::string stuck) {
   SHUNT_CHECK(staged_);
-  if (staged_->ticket != 0) (void)persister_.cancel(staged_->ticket);
+  // Begun and not ended: the disk may have it or not, so what is in force has to be written over
+  // it.
+  const bool unknown = staged_->ticket != 0 && !persister_.cancel(staged_->ticket);
   document_.apps[staged_->app] = std::move(staged_->before);
   if (!staged_->key.empty()) forget_operation(document_, staged_->key);
   staged_.reset();
-  if (!stuck.empty()) {
-    in_trouble(stuck);
-    flush_after(retry_);
+  if (!stuck.empty()) in_trouble(stuck);
+  if (unknown) {
+    disk_is_behind();
+  } else if (!stuck.empty()) {
+    flush_after(retry_);  // finds out when the disk answers again
   }
   if (flush_wanted_) flush();
 }

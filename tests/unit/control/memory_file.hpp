@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -17,9 +18,24 @@ namespace shunt::control::test {
 struct Medium {
   std::string cache = std::string(kStateFileBytes, '\0');  // what a process reads after SIGKILL
   std::string disk = cache;                                // what is left after a power cut
-  // Asked before each write and sync; 0: go on, else -errno.
-  std::function<int(std::uint64_t offset)> on_write = [](std::uint64_t) { return 0; };
-  std::function<int()> on_sync = [] { return 0; };
+  // Called before each write and sync, on the thread that makes them; 0: go on, else -errno.
+  void when_writing(std::function<int()> hook) {
+    const std::lock_guard guard(mutex);
+    on_write = std::move(hook);
+  }
+  void when_syncing(std::function<int()> hook) {
+    const std::lock_guard guard(mutex);
+    on_sync = std::move(hook);
+  }
+  int ask(std::function<int()> Medium::* hook) {
+    std::unique_lock lock(mutex);
+    const std::function<int()> copy = this->*hook;
+    lock.unlock();
+    return copy ? copy() : 0;
+  }
+
+  std::mutex mutex;  // guards the hooks
+  std::function<int()> on_write, on_sync;
   std::size_t short_write = SIZE_MAX;  // at most so many bytes a call
   std::size_t writes = 0;
   std::size_t syncs = 0;
@@ -41,7 +57,7 @@ class MemoryFile final : public StateFile {
   std::int64_t write_at(const void* buffer, std::size_t length, std::uint64_t offset) override {
     Medium& medium = *medium_;
     ++medium.writes;
-    if (const int error = medium.on_write(offset); error != 0) return error;
+    if (const int error = medium.ask(&Medium::on_write); error != 0) return error;
     length = std::min(length, medium.short_write);
     // The acknowledgement record is no slot write.
     if (offset >= kStatePage) {
@@ -53,7 +69,7 @@ class MemoryFile final : public StateFile {
   }
   int sync() override {
     ++medium_->syncs;
-    if (const int error = medium_->on_sync(); error != 0) return error;
+    if (const int error = medium_->ask(&Medium::on_sync); error != 0) return error;
     medium_->disk = medium_->cache;
     return 0;
   }

@@ -1,5 +1,6 @@
 #include "shunt/control/persister.hpp"
 
+#include <atomic>
 #include <future>
 #include <optional>
 
@@ -45,14 +46,15 @@ TEST(Persister, AStuckDiskLetsTheControlThreadGoOnAndTakeBackWhatHasNotBegun) {
   auto medium = std::make_shared<Medium>();
   boost::asio::io_context io;
   std::promise<void> stuck, release;
+  std::atomic<bool> begun_once{true};
   auto store = open_on(medium, true);
-  medium->on_sync = [&, first = true]() mutable {
-    if (std::exchange(first, false)) {
+  medium->when_syncing([&] {
+    if (begun_once.exchange(false)) {
       stuck.set_value();
       release.get_future().wait();
     }
     return 0;
-  };
+  });
   Persister persister(std::move(*store), io.get_executor());
   std::optional<PersistResult> first;
   bool second = false;

@@ -91,7 +91,7 @@ TEST(StateStore, AFailedSyncPutsTheOldDecisionBackUnderAHigherNumber) {
   auto medium = medium_with_epochs(2);
   auto store = open_on(medium);
   int failures = 1;
-  medium->on_sync = [&] { return failures-- > 0 ? -EIO : 0; };
+  medium->when_syncing([&] { return failures-- > 0 ? -EIO : 0; });
   const WriteResult result = store->write(serialize(document_at(3, "green")));
   EXPECT_FALSE(result.ok);
   EXPECT_TRUE(result.restored);
@@ -107,7 +107,7 @@ TEST(StateStore, AFailedSyncPutsTheOldDecisionBackUnderAHigherNumber) {
 TEST(StateStore, NeverTouchesTheOnlyGoodSlotWhileSyncsFail) {
   auto medium = medium_with_epochs(2);
   auto store = open_on(medium);
-  medium->on_sync = [] { return -EIO; };
+  medium->when_syncing([] { return -EIO; });
   for (int attempt = 0; attempt < 3; ++attempt) {
     const WriteResult result = store->write(serialize(document_at(3, "green")));
     EXPECT_FALSE(result.ok);
@@ -120,7 +120,7 @@ TEST(StateStore, NeverTouchesTheOnlyGoodSlotWhileSyncsFail) {
       EXPECT_EQ(epoch_on(after), 2U) << torn;
     }
   }
-  medium->on_sync = [] { return 0; };
+  medium->when_syncing([] { return 0; });
   EXPECT_TRUE(store->write(serialize(document_at(3, "green"))).ok);
   EXPECT_EQ(epoch_on(medium), 3U);
 }
@@ -128,7 +128,7 @@ TEST(StateStore, NeverTouchesTheOnlyGoodSlotWhileSyncsFail) {
 TEST(StateStore, AFullDiskIsReportedAndChangesNothing) {
   auto medium = medium_with_epochs(2);
   auto store = open_on(medium);
-  medium->on_write = [](std::uint64_t) { return -ENOSPC; };
+  medium->when_writing([] { return -ENOSPC; });
   const WriteResult result = store->write(serialize(document_at(3, "green")));
   EXPECT_FALSE(result.ok);
   EXPECT_THAT(result.error, testing::HasSubstr("No space left"));
@@ -139,7 +139,7 @@ TEST(StateStore, InterruptedCallsAreRepeated) {
   auto medium = medium_with_epochs(1);
   auto store = open_on(medium);
   int interruptions = 3;
-  medium->on_write = [&](std::uint64_t) { return interruptions-- > 0 ? -EINTR : 0; };
+  medium->when_writing([&] { return interruptions-- > 0 ? -EINTR : 0; });
   EXPECT_TRUE(store->write(serialize(document_at(2, "green"))).ok);
 }
 

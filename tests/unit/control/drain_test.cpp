@@ -1,0 +1,285 @@
+// Drains, closing, and what is asked of the workers.
+#include <gmock/gmock.h>
+
+#include "tests/unit/control/control_rig.hpp"
+
+namespace shunt::control {
+namespace {
+
+using test::admin_command;
+using test::ControlRig;
+using test::rollback_command;
+using test::SeenClose;
+using test::switch_command;
+using testing::HasSubstr;
+using traffic::AdminState;
+
+// Two connections on b1, one on b2.
+void put_connections(ControlRig& rig) {
+  rig.data_plane->bump(0).nodes[0].established.add(1);
+  rig.data_plane->bump(1).nodes[0].established.add(1);
+  rig.data_plane->bump(1).nodes[1].established.add(1);
+}
+void end_connections(ControlRig& rig) {
+  rig.data_plane->bump(0).nodes[0].established.subtract(1);
+  rig.data_plane->bump(1).nodes[0].established.subtract(1);
+  rig.data_plane->bump(1).nodes[1].established.subtract(1);
+}
+
+ControlRig& with_connections(ControlRig& rig) {
+  rig.start();
+  put_connections(rig);
+  return rig;
+}
+
+TEST(Drain, ClosesNothingByItselfAndEndsWhenThePoolIsEmpty) {
+  ControlRig rig;
+  with_connections(rig).switch_to("green");
+  EXPECT_EQ(rig.app().pools[0].drain.remaining, 3U);
+  EXPECT_FALSE(rig.app().pools[0].drain.deadline_in);
+  EXPECT_EQ(rig.events.count("drained"), 0U);
+  end_connections(rig);
+  rig.run_until([&] { return rig.events.count("drained") == 1; });
+  EXPECT_THAT(rig.events.last("drained").message, HasSubstr("pool blue"));
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+}
+
+TEST(Drain, KnowsTheAgeOfTheOldestConnection) {
+  ControlRig rig;
+  with_connections(rig);
+  const base::Instant now = base::monotonic_now();
+  rig.data_plane->worker[0].oldest = {{0, now - 5 * base::kSecond}};
+  rig.data_plane->worker[1].oldest = {{0, now - 60 * base::kSecond}, {1, now - base::kSecond}};
+  rig.switch_to("green");
+  rig.run_until([&] { return rig.app().pools[0].drain.oldest != 0; });
+  EXPECT_GE(rig.app().pools[0].drain.oldest, 60 * base::kSecond);
+  EXPECT_LT(rig.app().pools[0].drain.oldest, 600 * base::kSecond);
+}
+
+TEST(Drain, AtItsDeadlineClosesWhatIsLeftSpreadOut) {
+  ControlRig rig;
+  rig.config.model.apps[0].drain = {.deadline = base::kMillisecond,
+                                    .close_over = 7 * base::kSecond};
+  with_connections(rig).switch_to("green");
+  rig.run_until([&] { return rig.data_plane->closes.size() == 2; });
+  for (const SeenClose& close : rig.data_plane->closes) {
+    EXPECT_FALSE(close.cancel);
+    EXPECT_EQ(close.filter.pool, 0U);
+    EXPECT_EQ(close.filter.node, traffic::kNoSlot);
+    EXPECT_EQ(close.over, 7 * base::kSecond);
+    EXPECT_EQ(close.cause, proxy::CloseCause::kDrainDeadline);
+  }
+  EXPECT_TRUE(rig.app().pools[0].drain.closing);
+  EXPECT_EQ(rig.events.count("drain_deadline"), 1U);
+}
+
+TEST(Drain, BeforeItsDeadlineIsForgottenWhenThePoolIsLiveAgain) {
+  ControlRig rig;
+  rig.config.model.apps[0].drain.deadline = 3600 * base::kSecond;
+  with_connections(rig).switch_to("green");
+  EXPECT_TRUE(rig.app().pools[0].drain.deadline_in);
+  rig.rollback();
+  rig.data_plane->closes.clear();
+  rig.switch_to("green");
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+  ASSERT_TRUE(rig.app().pools[0].drain.deadline_in);
+  EXPECT_GT(*rig.app().pools[0].drain.deadline_in, 3500 * base::kSecond);
+}
+
+TEST(Drain, ThatClosesIsTakenBackWhenThePoolIsLiveAgain) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  Command command = switch_command("green");
+  command.close_over = 30 * base::kSecond;
+  rig.run(command);
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U);
+  EXPECT_EQ(rig.data_plane->closes[0].over, 30 * base::kSecond);
+  rig.rollback();
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[2].cancel);
+  EXPECT_EQ(rig.data_plane->closes[2].filter.pool, 0U);
+}
+
+TEST(Drain, OfANodeHasADeadlineOfItsOwnAndEndsWithReady) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  Command command = admin_command({"b1"}, AdminState::kDrain);
+  command.deadline = 0;
+  rig.run(command);
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U);
+  EXPECT_EQ(rig.data_plane->closes[0].filter.node, 0U);
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[3].cancel);
+  EXPECT_EQ(rig.data_plane->closes[3].filter.node, 0U);
+}
+
+TEST(Drain, OfANodeSaysWhenItIsEmpty) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  rig.run(admin_command({"b2"}, AdminState::kDrain));
+  rig.data_plane->bump(1).nodes[1].established.subtract(1);
+  rig.run_until([&] { return rig.events.count("drained") == 1; });
+  EXPECT_THAT(rig.events.last("drained").message, HasSubstr("node b2"));
+}
+
+TEST(Drain, OfAPoolGoesOnClosingWhenOneOfItsNodesIsReadyAgain) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  Command drain = admin_command({"b1"}, AdminState::kDrain);
+  drain.deadline = 0;
+  rig.run(drain);
+  Command command = switch_command("green");
+  command.close_over = 30 * base::kSecond;
+  rig.run(command);
+  rig.data_plane->closes.clear();
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  // Taken back for the node on both workers, then marked anew for the pool.
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[0].cancel);
+  EXPECT_FALSE(rig.data_plane->closes[3].cancel);
+  EXPECT_EQ(rig.data_plane->closes[3].filter.pool, 0U);
+  EXPECT_LE(rig.data_plane->closes[3].over, 30 * base::kSecond);
+}
+
+TEST(Close, MarksTheConnectionsOnEveryWorkerAndCountsThem) {
+  ControlRig rig;
+  rig.start();
+  rig.data_plane->worker[0].matches = 3;
+  rig.data_plane->worker[1].matches = 4;
+  Command command;
+  command.verb = Verb::kClose;
+  command.nodes = {"b1"};
+  command.close_over = 10 * base::kSecond;
+  const Outcome outcome = rig.run(command);
+  EXPECT_EQ(outcome.closed, 7U);
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_EQ(outcome.message, "closing 7 connections over 10s");
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U);
+  EXPECT_EQ(rig.data_plane->closes[0].filter.node, 0U);
+  EXPECT_EQ(rig.data_plane->closes[0].cause, proxy::CloseCause::kClosed);
+  EXPECT_EQ(rig.events.count("close"), 1U);
+  EXPECT_EQ(outcome.epoch, 1U);
+}
+
+TEST(Close, ADryRunCountsAndClosesNothing) {
+  ControlRig rig;
+  rig.start();
+  rig.data_plane->worker[0].matches = 3;
+  Command command;
+  command.verb = Verb::kClose;
+  command.pool = "blue";
+  command.dry_run = true;
+  const Outcome outcome = rig.run(command);
+  EXPECT_EQ(outcome.closed, 3U);
+  EXPECT_TRUE(outcome.dry_run);
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+}
+
+TEST(Close, WantsExactlyOneTarget) {
+  ControlRig rig;
+  rig.start();
+  Command command;
+  command.verb = Verb::kClose;
+  EXPECT_EQ(rig.run(command).kind, OutcomeKind::kInvalid);
+  command.pool = "blue";
+  command.connection = 7;
+  EXPECT_EQ(rig.run(command).kind, OutcomeKind::kInvalid);
+  command.pool.clear();
+  EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone);
+  EXPECT_EQ(rig.data_plane->closes.at(0).filter.connection, 7U);
+}
+
+TEST(Close, ThatAWorkerDoesNotAnswerEndsAllTheSame) {
+  ControlRig rig;
+  rig.timing.adoption_wait = 5 * base::kMillisecond;
+  rig.start();
+  rig.data_plane->worker[0].answers = false;
+  rig.data_plane->worker[1].matches = 4;
+  Command command;
+  command.verb = Verb::kClose;
+  command.pool = "blue";
+  const Outcome outcome = rig.run(command);
+  EXPECT_THAT(outcome.message, HasSubstr("not every worker has answered"));
+  rig.data_plane->answer_all(0);
+}
+
+TEST(WorkerRequests, WaitForRoomInAMailboxAndKeepTheirOrder) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  rig.data_plane->worker[0].full = true;
+  Command command = switch_command("green");
+  command.close_over = 30 * base::kSecond;
+  rig.run(command);
+  rig.rollback();
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U) << "worker 1 only";
+  rig.data_plane->worker[0].full = false;
+  rig.run_until([&] { return rig.data_plane->closes.size() == 4; });
+  EXPECT_FALSE(rig.data_plane->closes[2].cancel);
+  EXPECT_TRUE(rig.data_plane->closes[3].cancel);
+}
+
+TEST(Watchdog, AWorkerThatDoesNotAnswerIsNotAlive) {
+  ControlRig rig;
+  rig.timing.ping_bound = base::kMillisecond;
+  rig.start();
+  rig.run_until([&] { return rig.data_plane->pings > 4; });
+  rig.data_plane->worker[1].answers = false;
+  rig.run_until([&] { return !rig.plane->alive(); });
+  EXPECT_THAT(rig.plane->not_ready_because(), HasSubstr("worker 1 does not answer"));
+  rig.data_plane->answer_all(1);
+  rig.run_until([&] { return rig.plane->alive(); });
+  EXPECT_TRUE(rig.plane->not_ready_because().empty());
+}
+
+TEST(Connections, AreListedWithNamesOldestFirst) {
+  ControlRig rig;
+  rig.start();
+  proxy::ConnectionInfo info;
+  info.id = 7;
+  info.client.family = AF_INET;
+  info.client.port = 4000;
+  info.client.bytes[0] = 127;
+  info.client.bytes[3] = 1;
+  info.service = 1;
+  info.pool = 0;
+  info.node = 1;
+  info.age = 5;
+  rig.data_plane->worker[0].connections = {info};
+  info.id = 8;
+  info.age = 9;
+  rig.data_plane->worker[1].connections = {info, info};
+  rig.data_plane->worker[1].matches = 2;
+  rig.data_plane->worker[0].matches = 1;
+  std::optional<base::Result<ConnectionsAnswer>> answer;
+  rig.plane->connections({.app = "", .pool = "blue", .node = "", .limit = 2},
+                         [&](auto result) { answer = std::move(result); });
+  rig.run_until([&] { return answer.has_value(); });
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->matched, 3U);
+  ASSERT_EQ((*answer)->rows.size(), 2U);
+  const ConnectionRow& row = (*answer)->rows[0];
+  EXPECT_EQ(row.id, 8U);
+  EXPECT_EQ(row.client, "127.0.0.1:4000");
+  EXPECT_EQ(row.service, "https");
+  EXPECT_EQ(row.pool, "blue");
+  EXPECT_EQ(row.node, "b2");
+}
+
+TEST(Connections, OfSomethingUnknownAreNotFound) {
+  ControlRig rig;
+  rig.start();
+  std::optional<base::Result<ConnectionsAnswer>> answer;
+  rig.plane->connections({.app = "", .pool = "purple", .node = "zz", .limit = 2},
+                         [&](auto result) { answer = std::move(result); });
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().code, base::ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace shunt::control

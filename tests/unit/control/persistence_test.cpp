@@ -1,0 +1,281 @@
+// Decisions against a disk that fails, hangs or loses power at any step.
+#include <atomic>
+#include <future>
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/control/control_rig.hpp"
+
+namespace shunt::control {
+namespace {
+
+using test::admin_command;
+using test::ControlRig;
+using test::epoch_on;
+using test::Medium;
+using test::open_on;
+using test::rollback_command;
+using test::switch_command;
+using testing::HasSubstr;
+
+// The start's own write has been done.
+void settle(ControlRig& rig) {
+  rig.run_until([&] { return rig.plane->status().process.durable; });
+}
+
+TEST(Persistence, TheIntentIsOnDiskBeforeItIsPublished) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  std::atomic<bool> checked{false}, published_early{false};
+  rig.medium->when_syncing([&] {
+    const bool intent = rig.medium->last_write.find("\"epoch\":2") != std::string::npos;
+    if (intent && !checked.exchange(true)) {
+      published_early = rig.data_plane->publication().current().revision != 1;
+    }
+    return 0;
+  });
+  EXPECT_TRUE(rig.switch_to("green").changed);
+  EXPECT_TRUE(checked);
+  EXPECT_FALSE(published_early);
+  rig.kill();
+  EXPECT_EQ(epoch_on(rig.medium), 2U);
+}
+
+TEST(Persistence, AFailedSyncRefusesTheSwitchAndARestartHasTheOldDecision) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  std::atomic<int> failures{1};
+  rig.medium->when_syncing([&] { return failures-- > 0 ? -EIO : 0; });
+  const Outcome outcome = rig.switch_to("green");
+  EXPECT_EQ(outcome.kind, OutcomeKind::kUnavailable);
+  EXPECT_FALSE(outcome.changed);
+  EXPECT_EQ(outcome.reasons.at(0).gate, "persist");
+  EXPECT_EQ(rig.revision(), 1U);
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_TRUE(rig.plane->not_ready_because().empty()) << "the old decision is whole again";
+  rig.kill();
+  rig.medium->power_cut();
+  rig.start();
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+}
+
+TEST(Persistence, ADiskThatGoesOnFailingDegradesUntilItWorksAgain) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  std::atomic<bool> broken{true};
+  rig.medium->when_syncing([&] { return broken ? -EIO : 0; });
+  Command command = switch_command("green");
+  command.key = "k";
+  EXPECT_EQ(rig.run(command).kind, OutcomeKind::kUnavailable);
+  EXPECT_THAT(rig.plane->not_ready_because(), HasSubstr("degraded"));
+  EXPECT_EQ(rig.plane->status().process.phase, "degraded");
+  EXPECT_EQ(rig.events.last("not_durable").level, EventLevel::kError);
+  broken = false;
+  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  EXPECT_TRUE(rig.plane->status().process.durable);
+  const Outcome outcome = rig.run(command);
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_FALSE(outcome.replayed) << "a command that failed leaves no operation behind";
+}
+
+TEST(Persistence, NotDurableGoesAheadWithoutTheDiskAndReachesItLater) {
+  ControlRig rig;
+  rig.start();
+  rig.switch_to("green");
+  settle(rig);
+  std::atomic<bool> broken{true};
+  rig.medium->when_syncing([&] { return broken ? -EIO : 0; });
+  Command command = rollback_command();
+  command.not_durable = true;
+  const Outcome outcome = rig.run(command);
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_FALSE(outcome.receipt.durable);
+  EXPECT_EQ(outcome.active, "blue");
+  EXPECT_EQ(rig.routed_to().front(), "b1");
+  EXPECT_GE(rig.events.count("not_durable"), 1U);
+  EXPECT_FALSE(rig.plane->status().process.durable);
+  broken = false;
+  settle(rig);
+  rig.kill();
+  rig.medium->power_cut();
+  rig.start();
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_EQ(rig.app().epoch, 3U);
+}
+
+TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedInTime) {
+  ControlRig rig;
+  rig.timing.persist_wait = 5 * base::kMillisecond;
+  rig.start();
+  settle(rig);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<bool> first{true};
+  rig.medium->when_syncing([&, released] {
+    if (first.exchange(false)) released.wait();
+    return 0;
+  });
+  const Outcome outcome = rig.switch_to("green");
+  EXPECT_EQ(outcome.kind, OutcomeKind::kUnavailable);
+  EXPECT_THAT(outcome.message, HasSubstr("has not answered"));
+  EXPECT_THAT(rig.plane->not_ready_because(), HasSubstr("degraded"));
+  EXPECT_EQ(rig.app().active, "blue");
+  rig.check(0, false, 3);
+  rig.run_until([&] { return rig.routed_to().size() == 1; });
+  // What was refused lands on the disk after all; what is in force is written over it.
+  release.set_value();
+  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  settle(rig);
+  rig.kill();
+  rig.start();
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_EQ(rig.app().epoch, 1U);
+}
+
+TEST(Persistence, ARollbackBehindAStuckDiskIsNotHeldUp) {
+  ControlRig rig;
+  rig.timing.hurried_wait = base::kMillisecond;  // all other waits are a minute
+  rig.start();
+  rig.switch_to("green");
+  settle(rig);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  rig.medium->when_syncing([released] {
+    released.wait();
+    return 0;
+  });
+  const auto stuck = rig.apply(switch_command("blue"));
+  Command command = rollback_command();
+  command.not_durable = true;
+  const Outcome outcome = rig.run(command);
+  ASSERT_TRUE(stuck->has_value());
+  EXPECT_EQ((*stuck)->kind, OutcomeKind::kUnavailable);
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_EQ(rig.app().active, "blue");
+  release.set_value();
+}
+
+TEST(Persistence, WithoutSyncReceiptsSaySoAndNobodyIsAlarmed) {
+  ControlRig rig(test::web_model(), false);
+  rig.start();
+  const Outcome outcome = rig.switch_to("green");
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_FALSE(outcome.receipt.durable);
+  EXPECT_EQ(rig.events.count("not_durable"), 0U);
+  rig.restart();
+  EXPECT_EQ(rig.app().active, "green") << "SIGKILL loses nothing that was written";
+}
+
+TEST(Persistence, ARestartRestoresTheDecisionWithItsReceiptAndNodeStates) {
+  ControlRig rig;
+  rig.start();
+  rig.switch_to("green");
+  rig.run(admin_command({"g2"}, traffic::AdminState::kMaint));
+  rig.restart();
+  EXPECT_EQ(rig.app().active, "green");
+  EXPECT_EQ(rig.app().epoch, 2U);
+  EXPECT_EQ(rig.app().rollback_to, "blue");
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+  EXPECT_EQ(rig.app().last_receipt.value().to, "green");
+  EXPECT_THAT(rig.routed_to(), testing::ElementsAre("g1"));
+  EXPECT_THAT(rig.prober->paused_slots, testing::ElementsAre(3U));
+}
+
+// What the disk held at each step of a run, and the last epoch acknowledged by then.
+struct Snapshot {
+  std::string cache;
+  traffic::Epoch acknowledged = 0;
+};
+
+TEST(Persistence, KilledBetweenAnyTwoStepsTheLastAcknowledgedDecisionOrTheOneInProgressIsThere) {
+  ControlRig rig;
+  std::vector<Snapshot> snapshots;
+  std::atomic<traffic::Epoch> acknowledged{1};
+  std::atomic<bool> recording{false};
+  // Taken on the thread that writes, before each write and each sync.
+  const auto snap = [&] {
+    if (recording) snapshots.push_back({rig.medium->cache, acknowledged});
+    return 0;
+  };
+  rig.medium->when_writing([&] { return snap(); });
+  rig.medium->when_syncing(snap);
+  rig.start();
+  settle(rig);
+  recording = true;
+  for (int turn = 0; turn < 3; ++turn) {
+    acknowledged = rig.switch_to("green").epoch;
+    acknowledged = rig.rollback().epoch;
+  }
+  Command command = switch_command("green");
+  command.not_durable = true;
+  rig.run(command);  // promised nothing: does not count as acknowledged
+  rig.kill();
+  ASSERT_GT(snapshots.size(), 12U);
+  std::size_t marked = 0;
+  for (const Snapshot& snapshot : snapshots) {
+    auto medium = std::make_shared<Medium>();
+    medium->cache = snapshot.cache;
+    auto store = open_on(medium);
+    ASSERT_TRUE(store) << store.error().message;
+    const auto restored = restore_state(rig.config.model, store->loaded());
+    ASSERT_TRUE(restored);
+    const RestoredApp& app = restored->apps[0];
+    EXPECT_GE(app.release.epoch, snapshot.acknowledged) << "never an older one";
+    EXPECT_LE(app.release.epoch, snapshot.acknowledged + 1);
+    EXPECT_EQ(app.release.active, app.release.epoch % 2 == 1 ? 0U : 1U) << "never a mixture";
+    if (app.release.epoch > snapshot.acknowledged) {
+      EXPECT_TRUE(app.recovered_unacknowledged) << "epoch " << app.release.epoch;
+    }
+    marked += app.recovered_unacknowledged ? 1 : 0;
+  }
+  EXPECT_GT(marked, 0U);
+}
+
+TEST(Persistence, AnAcknowledgedDecisionIsNotMarkedAfterTheKill) {
+  ControlRig rig;
+  rig.timing.settle = 3600 * base::kSecond;  // the mark alone, no second document
+  rig.start();
+  rig.switch_to("green");
+  rig.restart();
+  EXPECT_EQ(rig.app().active, "green");
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+}
+
+TEST(Persistence, ADecisionInProgressIsMarkedUntilTheNextOne) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  // The worker never follows: killed after the write, before the acknowledgement.
+  rig.data_plane->keep_busy(0);
+  const auto answer = rig.apply(switch_command("green"));
+  rig.run_until([&] { return rig.revision() == 2; });
+  rig.restart();
+  EXPECT_FALSE(answer->has_value());
+  EXPECT_EQ(rig.app().active, "green");
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+  EXPECT_THAT(rig.events.last("state_recovered").message, HasSubstr("unacknowledged"));
+  rig.restart();
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+  rig.rollback();
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+  rig.restart();
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+}
+
+TEST(Persistence, TheFirstStartIsRememberedSoThatInitialCountsOnce) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  rig.kill();
+  rig.config.model.apps[0].initial = 1;
+  rig.start();
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_THAT(rig.app().drift.at(0), HasSubstr("initial is green, active is blue"));
+}
+
+}  // namespace
+}  // namespace shunt::control
