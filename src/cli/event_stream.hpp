@@ -32,7 +32,8 @@ class EventStreamParser {
   std::string rest_;  // the line that is not complete yet
   std::string type_;
   std::string data_;
-  std::string pending_id_;  // counts when its event is complete, so that a cut one is asked for again
+  std::string
+      pending_id_;  // counts when its event is complete, so that a cut one is asked for again
   std::string last_id_;
   bool has_data_ = false;
 };

@@ -7,9 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "answers.hpp"
-#include "scripted_daemon.hpp"
 #include "src/cli/event_stream.hpp"
+#include "tests/unit/cli/answers.hpp"
+#include "tests/unit/cli/scripted_daemon.hpp"
 
 namespace shunt::cli {
 namespace {

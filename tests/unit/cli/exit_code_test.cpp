@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "answers.hpp"
-#include "scripted_daemon.hpp"
 #include "src/cli/json.hpp"
+#include "tests/unit/cli/answers.hpp"
+#include "tests/unit/cli/scripted_daemon.hpp"
 
 namespace shunt::cli {
 namespace {

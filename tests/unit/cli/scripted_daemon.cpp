@@ -1,4 +1,4 @@
-#include "scripted_daemon.hpp"
+#include "tests/unit/cli/scripted_daemon.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>

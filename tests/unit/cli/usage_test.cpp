@@ -9,9 +9,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "scripted_daemon.hpp"
 #include "src/cli/environment.hpp"
 #include "src/cli/verb.hpp"
+#include "tests/unit/cli/scripted_daemon.hpp"
 
 namespace shunt::cli {
 namespace {
