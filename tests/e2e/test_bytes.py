@@ -15,7 +15,8 @@ TOOL = os.path.join(os.environ.get("SHUNT_BUILD", "build/release"), "bin/shunt_t
 
 def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
     node = free_port()
-    server = daemon(web(blue=[f"127.0.0.1:{node}"], green=[f"127.0.0.1:{node}"]))
+    config = web(blue=[f"127.0.0.1:{node}"], green=["GREEN"])
+    server = daemon(config.replace('"GREEN"', f'{{name: same, address: "127.0.0.1:{node}"}}'))
     tool = subprocess.Popen([TOOL, str(server.port), str(node), str(connections), str(mean_bytes), str(parallel),
                              str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True)

@@ -64,6 +64,7 @@ def through(daemon):
     def make(extra=ACCESS, app_extra=""):
         listener, address = raw_node()
         server = daemon(web(extra=extra, app_extra=app_extra, blue=[address]))
+        server.node_listener = listener
         client = connect(server.port)
         client.sendall(b"hello")
         node = accept_client(listener)
@@ -128,15 +129,17 @@ def test_an_early_answer_during_an_upload_reaches_the_client(through):
     assert client.recv(13, socket.MSG_WAITALL) == b"413 too large"
 
 
-def test_a_slow_reader_disturbs_nobody(through, daemon):
-    server, client, node = through()
+def test_a_slow_reader_disturbs_nobody(through):
+    server, _, node = through()
     node.settimeout(0.3)
     with pytest.raises(OSError):  # until all buffers on the way are full
         while True:
             node.sendall(b"z" * 1_000_000)
     with connect(server.port) as other:
         other.sendall(b"hello")
-        assert server.app()["services"][0]["open"] == 2
+        with accept_client(server.node_listener) as another:
+            another.sendall(b"welcome")
+            assert other.recv(7, socket.MSG_WAITALL) == b"welcome"
 
 
 def test_ipv6_and_unix_nodes(daemon, tmp_path, origins):
@@ -195,9 +198,7 @@ def test_a_silent_node_is_given_up_at_the_connect_deadline(daemon, origins):
 
 def test_when_every_node_refuses_the_client_is_reset_with_a_named_cause(daemon):
     server = daemon(web(extra=ACCESS, blue=[f"127.0.0.1:{free_port()}"]))
-    with connect(server.port) as client, pytest.raises(ConnectionResetError):
-        assert client.recv(1) == b"", "ended clean"
-        raise AssertionError("a clean end instead of a reset")
+    assert is_reset(server.port)
     assert wait_for(Ends(server).all, "a record")[0]["cause"] in ("SC", "PN")
 
 
@@ -226,9 +227,7 @@ def test_the_connection_limit_refuses_the_newest_and_leaves_the_rest(daemon, ori
     for client in held:
         client.sendall(b"?\n")
         assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
-    with connect(server.port) as sixth, pytest.raises(ConnectionResetError):
-        sixth.recv(1)
-        raise AssertionError("a clean end instead of a reset")
+    assert is_reset(server.port)
     Ends(server).wait_cause("PL")
     for client in held:
         client.sendall(b"?\n")
@@ -314,6 +313,16 @@ def test_ready_fails_before_accepting_stops(daemon, origins):
     assert ask_colour(server.port) == "blue"
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(20) == 0
+
+
+def is_reset(port):
+    """A new connection is reset: while connect() still looks, or at the first read."""
+    try:
+        with connect(port) as client:
+            client.recv(1)
+            return False
+    except ConnectionResetError:
+        return True
 
 
 def refused(port):
