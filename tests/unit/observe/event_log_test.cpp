@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <mutex>
 #include <thread>
 
 namespace shunt::observe {
@@ -109,6 +110,24 @@ TEST(EventLog, OtherThreadsReachFollowersThroughThePost) {
   ASSERT_EQ(posted.size(), 1U) << "one delivery hands over all";
   posted[0]();
   EXPECT_THAT(seen, ElementsAre(1, 2, 3));
+}
+
+TEST(EventLog, ThreadsMayPublishAndReadAtTheSameTime) {
+  EventLog log(nullptr);
+  constexpr int kThreads = 4;
+  constexpr std::uint64_t kEach = 200;
+  std::vector<std::thread> publishers;
+  for (int i = 0; i < kThreads; ++i) {
+    publishers.emplace_back([&] {
+      for (std::uint64_t n = 0; n < kEach; ++n) log.publish(event("x"));
+    });
+  }
+  while (log.last_id() < kThreads * kEach) {
+    const auto seen = ids(log.after(0, base::kEventsKept));
+    for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], i + 1);
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  EXPECT_EQ(log.after(0, base::kEventsKept).size(), kThreads * kEach);
 }
 
 TEST(EventLog, ADeliveryThatOutlivesTheLogDoesNothing) {
