@@ -121,8 +121,7 @@ class Transfer {
       for (const Side source : {Side::kClient, Side::kNode}) {
         const Pipe& pipe = relay.from(source);
         if (pipe.state == PipeState::kSending) {
-          at(std::min(pipe.since + span(relay.stalled_ms),
-                      shard_.now + span(relay.stalled_ms) / 4 + 1));
+          at(std::min(pipe.since + span(relay.stalled_ms), next_look(relay)));
         }
       }
     } else if (relay.half_closed_ms != 0 && relay.half_closed()) {
@@ -134,6 +133,9 @@ class Transfer {
  private:
   static base::Duration span(std::uint32_t milliseconds) noexcept {
     return milliseconds * base::kMillisecond;
+  }
+  [[nodiscard]] base::Instant next_look(const Relay& relay) const noexcept {
+    return shard_.now + span(relay.stalled_ms) / 4 + 1;
   }
   [[nodiscard]] bool passed(base::Instant since, std::uint32_t milliseconds) const noexcept {
     return milliseconds != 0 && shard_.now - since >= span(milliseconds);
@@ -193,7 +195,10 @@ class Transfer {
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));
-    if (relay.stalled_ms != 0 && !relay.timer.armed()) watch(relay);
+    if (relay.stalled_ms != 0) {
+      // Hardly ever moves a timer: one that was set for an earlier send still stands.
+      shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next_look(relay));
+    }
   }
 
   // The source ended in order, and every byte of it was handed over.

@@ -41,7 +41,9 @@ TEST(Timeout, HalfClosedClosesWhatNobodyFinishes) {
 TEST(Timeout, StalledResetsAReaderThatTakesNothing) {
   const std::string much(30'000'000, 'm');
   Node node([&](Socket& socket) { socket.send(much); });
-  Plane plane({{node.address()}}, {.timeouts = {.stalled = 100 * kMillisecond}});
+  // The far deadline of the other timeout is set first, and must not stand in the way.
+  Plane plane({{node.address()}},
+              {.timeouts = {.idle = 3600 * kSecond, .stalled = 100 * kMillisecond}});
   Socket client = Socket::connect(plane.address(), 4096);
   EXPECT_EQ(plane.end().cause, CloseCause::kStalled);
   client.read_all();
