@@ -8,7 +8,7 @@ namespace shunt::cli {
 namespace {
 
 // Bounds what goes into headers and requests long before the daemon's own limit of a body.
-constexpr std::size_t kReasonBytesMax = 1024;
+constexpr std::size_t kReasonBytesMax = 1000;
 constexpr std::size_t kKeyBytesMax = 128;
 
 std::vector<std::string> names_of(const std::vector<Goal>& goals) {
@@ -64,7 +64,7 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
   parser.add({.names = "--reason", .help = "why, for events and receipts", .value = "TEXT"},
              [this](const std::string& text) -> std::string {
                reason = text;
-               return text.size() > kReasonBytesMax ? "a reason has at most 1024 bytes" : "";
+               return text.size() > kReasonBytesMax ? "a reason has at most 1000 bytes" : "";
              });
   parser.add_switch({.names = "--dry-run", .help = "say what would happen, change nothing"},
                     dry_run);

@@ -8,7 +8,8 @@
 namespace shunt::cli {
 namespace {
 
-std::string lines_of_reasons(const json::object& body) {
+// All but what has been said already.
+std::string lines_of_reasons(const json::object& body, const std::string& said = {}) {
   std::size_t width = 0;
   for (const json::value& value : array_at(body, "reasons")) {
     if (value.is_object()) width = std::max(width, columns(text_at(value.get_object(), "gate")));
@@ -17,6 +18,7 @@ std::string lines_of_reasons(const json::object& body) {
   for (const json::value& value : array_at(body, "reasons")) {
     if (!value.is_object()) continue;
     const json::object& reason = value.get_object();
+    if (text_at(reason, "message") == said) continue;
     result += "  " + padded_right(text_at(reason, "gate"), width) + "   " +
               text_at(reason, "message") + '\n';
   }
@@ -49,7 +51,7 @@ std::string headline_of(int status, const json::object& problem) {
   };
   if (kind == "not_found") return with_detail("not found");
   if (kind == "invalid" || kind == "bad_request") return with_detail("invalid request");
-  if (kind == "unavailable") return with_detail("not stored, nothing changed");
+  if (kind == "unavailable") return with_detail("unavailable");
   const std::string title = text_at(problem, "title");
   return with_detail(title.empty() ? "HTTP status " + std::to_string(status) : title);
 }
@@ -94,13 +96,14 @@ std::string render_problem(int status, const json::object& problem, bool color) 
   const std::string where = active.empty() ? ""
                                            : " (" + active + " live, epoch " +
                                                  std::to_string(number_at(problem, "epoch")) + ")";
-  std::string reasons = lines_of_reasons(problem);
+  std::string reasons;
   std::string headline;
   if (kind == "refused" || kind == "epoch_moved") {
     headline =
         painted(kind == "refused" ? "refused, nothing changed" : "the epoch moved, nothing changed",
                 Color::kRed, color) +
         where;
+    reasons = lines_of_reasons(problem);
     if (reasons.empty()) {
       if (const std::string detail = text_at(problem, "detail"); !detail.empty()) {
         reasons = "  " + detail + '\n';
@@ -109,6 +112,7 @@ std::string render_problem(int status, const json::object& problem, bool color) 
     headline += reasons.empty() ? "" : ":";
   } else {
     headline = painted(headline_of(status, problem), Color::kRed, color);
+    reasons = lines_of_reasons(problem, text_at(problem, "detail"));
   }
   return headline + '\n' + reasons + line_of_next(problem);
 }

@@ -59,7 +59,6 @@ class Events final : public Verb {
 
  private:
   [[nodiscard]] bool wanted(const json::object& event) const {
-    if (since_ && number_at(event, "id") <= *since_) return false;
     return common_.app == "-" || raw_at(event, "app") == common_.app;
   }
 
@@ -68,7 +67,9 @@ class Events final : public Verb {
     if (!answer) return answer.error();
     json::array chosen;
     for (const json::value& event : array_at(*answer, "events")) {
-      if (event.is_object() && wanted(event.get_object())) chosen.push_back(event);
+      if (!event.is_object() || !wanted(event.get_object())) continue;
+      if (since_ && number_at(event.get_object(), "id") <= *since_) continue;
+      chosen.push_back(event);
     }
     const Environment& environment = session.environment();
     if (common_.json) {

@@ -81,6 +81,12 @@ TEST(Following, ResumesAfterTheLastEventOnANewConnection) {
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 4) << ran.out;
 }
 
+TEST(Following, ShowsWhatComesAfterARestartThatCountsFromOne) {
+  ScriptedDaemon daemon(
+      in_turn({stream_of(streamed(1)), http(403, answers::problem("forbidden", ""))}));
+  EXPECT_THAT(run_at(daemon, "events --follow --since 4711").out, HasSubstr("green is live"));
+}
+
 TEST(Following, TakesAChunkedStream) {
   const std::string body = streamed(5);
   std::string chunks;

@@ -40,11 +40,19 @@ TEST(Exit1, WhereANameIsNotFound) {
   EXPECT_EQ(ran.err, "not found: there is no pool greeen\n");
 }
 
+TEST(Exit1, SaysOnceWhatTheOnlyReasonSaysToo) {
+  ScriptedDaemon daemon(in_turn({http(404, R"({"detail": "no pool red", "kind": "not_found",
+      "reasons": [{"gate": "pool", "message": "no pool red"}, {"gate": "node", "message": "no node n"}],
+      "next": ["shunt status"]})")}));
+  EXPECT_EQ(run_at(daemon, "switch red --app web").err,
+            "not found: no pool red\n  node   no node n\nnext: shunt status\n");
+}
+
 TEST(Exit1, WhereTheDecisionCannotBeStored) {
   ScriptedDaemon daemon(in_turn({http(503, answers::problem("unavailable", "disk full"))}));
   const Ran ran = run_at(daemon, "switch green");
   EXPECT_EQ(ran.code, 1);
-  EXPECT_EQ(ran.err, "not stored, nothing changed: disk full\n");
+  EXPECT_EQ(ran.err, "unavailable: disk full\n");
 }
 
 TEST(Exit1, OfDiffWhereThereIsDrift) {
