@@ -58,11 +58,16 @@ TEST(ConfigReference, NamesTheDefaultOfEveryKey) {
   }
 }
 
-TEST(ConfigReference, NamesEveryKey) {
+TEST(ConfigReference, AndTheHandbookNameEveryKey) {
   const std::string reference = content("config/shunt.yaml");
+  const std::string handbook = content("docs/configuration.md");
   for (const KeyTable* table : kAllKeyTables) {
     for (const std::string_view key : table->known) {
       EXPECT_THAT(reference, ::testing::ContainsRegex("[ {\n]" + std::string(key) + ":"));
+      EXPECT_THAT(handbook, ::testing::HasSubstr("`" + std::string(key) + "`")) << table->section;
+    }
+    for (const std::string_view key : table->later) {
+      EXPECT_THAT(handbook, ::testing::HasSubstr("`" + std::string(key) + "`")) << table->section;
     }
   }
 }
