@@ -1,0 +1,261 @@
+#include "tests/sim/control.hpp"
+
+#include <string>
+#include <utility>
+
+#include "shunt/base/limits.hpp"
+#include "shunt/traffic/table.hpp"
+
+namespace shunt::sim {
+namespace {
+
+base::Endpoint address_of(traffic::NodeSlot slot, traffic::ServiceId service, bool local) {
+  if (local) {
+    return base::Endpoint::parse("unix:/node" + std::to_string(slot) + "." +
+                                 std::to_string(service))
+        .value();
+  }
+  return base::Endpoint::parse("10.0." + std::to_string(service) + "." + std::to_string(slot + 1))
+      .value()
+      .with_port(80);
+}
+
+traffic::Timeouts make_timeouts(Random& random) {
+  traffic::Timeouts timeouts;
+  timeouts.connect = random.one_in(2) ? 2 * base::kSecond : 50 * base::kMillisecond;
+  if (random.one_in(4)) timeouts.idle = random.between(1, 5000) * base::kMillisecond;
+  if (random.one_in(3)) timeouts.half_closed = random.between(1, 5000) * base::kMillisecond;
+  if (random.one_in(3)) timeouts.stalled = random.between(1, 5000) * base::kMillisecond;
+  return timeouts;
+}
+
+}  // namespace
+
+traffic::Model Control::make_model(Random& random) {
+  traffic::Model model;
+  traffic::App app;
+  app.name = "web";
+  app.balance = static_cast<traffic::Balance>(random.below(3));
+  app.timeouts = make_timeouts(random);
+  if (random.one_in(4)) app.sources = {base::Endpoint::parse("10.1.0.1").value()};
+  const std::uint32_t services = 1 + random.below(2);
+  for (traffic::ServiceId id = 0; id < services; ++id) {
+    app.services.push_back(id);
+    model.services.emplace_back();
+    model.services.back().id = id;
+    model.services.back().name = "s" + std::to_string(id);
+  }
+  app.pools.resize(2 + random.below(2));
+  for (traffic::Pool& pool : app.pools) {
+    pool.name = "pool" + std::to_string(&pool - app.pools.data());
+    const std::uint32_t nodes = 1 + random.below(3);
+    for (std::uint32_t i = 0; i < nodes; ++i) {
+      traffic::Node node;
+      node.slot = model.slots++;
+      node.name = "node" + std::to_string(node.slot);
+      node.weight = 1 + random.below(3);
+      const bool local = random.one_in(5);
+      for (const traffic::ServiceId id : app.services) {
+        node.addresses.push_back(address_of(node.slot, id, local));
+      }
+      pool.nodes.push_back(std::move(node));
+    }
+  }
+  model.apps.push_back(std::move(app));
+  return model;
+}
+
+Control::Control(Network& network, Random& random, Violations& violations)
+    : network_(network),
+      random_(random),
+      violations_(violations),
+      model_(make_model(random)),
+      act_one_in_(random.one_in(8) ? 10 : static_cast<std::uint32_t>(random.between(50, 2000))),
+      connections_max_(random.one_in(8) ? 1 + random.below(4) : 64),
+      publication_(1, make_root()),
+      mailbox_(base::kMailboxCapacity),
+      counters_(model_.slots, static_cast<std::uint32_t>(model_.services.size())),
+      outbox_(counters_),
+      live_(model_.slots) {
+  constexpr NodeMood kMoods[] = {NodeMood::kHealthy,  NodeMood::kHealthy, NodeMood::kHealthy,
+                                 NodeMood::kSlow,     NodeMood::kSlow,    NodeMood::kRefusing,
+                                 NodeMood::kBlackHole};
+  for (traffic::PoolId pool = 0; pool < model_.apps[0].pools.size(); ++pool) {
+    for (const traffic::Node& node : model_.apps[0].pools[pool].nodes) {
+      const NodeMood mood = kMoods[random_.below(7)];
+      for (const base::Endpoint& address : node.addresses) {
+        network_.add_node({address, node.slot, pool, mood});
+      }
+    }
+  }
+  possible_ = {active_};
+}
+
+proxy::WorkerSetup Control::make_setup() {
+  proxy::WorkerSetup setup;
+  setup.connections_max = connections_max_;
+  setup.app_of.assign(model_.services.size(), 0);
+  setup.publication = &publication_;
+  setup.mailbox = &mailbox_;
+  setup.outbox = &outbox_;
+  setup.counters = &counters_;
+  setup.live = &live_;
+  setup.open = &open_;
+  return setup;
+}
+
+void Control::act() {
+  if (calm_) {
+    // Adoption and reclamation go on to the end.
+    if (random_.one_in(100)) judge();
+    return;
+  }
+  if (!random_.one_in(act_one_in_)) return;
+  switch (random_.below(8)) {
+    case 0:
+    case 1:
+    case 2:
+      return publish();
+    case 3:
+    case 4:
+    case 5:
+      return judge();
+    case 6:
+      publication_.reclaim();
+      return;
+    case 7:
+      return ask();
+  }
+}
+
+// ---- Tables.
+
+std::unique_ptr<const traffic::RoutingRoot> Control::make_root() {
+  const bool sick = random_.one_in(4);
+  auto table = traffic::build_table(
+      model_, 0, {.active = active_, .epoch = revision_},
+      [&](traffic::NodeSlot, std::uint32_t) {
+        return sick && random_.one_in(2) ? traffic::Health::kDown : traffic::Health::kUp;
+      },
+      [&](traffic::NodeSlot) {
+        return sick && random_.one_in(4) ? traffic::AdminState::kDrain
+                                         : traffic::AdminState::kReady;
+      });
+  return traffic::build_root(revision_, {std::move(table)},
+                             static_cast<std::uint32_t>(model_.services.size()));
+}
+
+void Control::publish() {
+  if (!random_.one_in(3)) {
+    active_ = random_.below(static_cast<std::uint32_t>(model_.apps[0].pools.size()));
+  }
+  ++revision_;
+  possible_.push_back(active_);
+  // From its exchange on the worker may read it.
+  if (was_judged_) network_.allow_only(possible_);
+  publication_.publish(make_root());
+  violations_.note("publish revision " + std::to_string(revision_) + ", active pool " +
+                   std::to_string(active_));
+  if (!publication_.adopted(0, revision_)) wake();
+}
+
+void Control::judge() {
+  if (publication_.adopted(0, revision_)) {
+    violations_.note("adopted revision " + std::to_string(revision_));
+    was_judged_ = true;
+    possible_ = {active_};
+    network_.allow_only(possible_);
+  } else if (random_.one_in(4)) {
+    wake();
+  }
+  publication_.reclaim();
+}
+
+// ---- Requests.
+
+void Control::ask() {
+  if (stopping_) return;
+  traffic::PoolId pool = traffic::kNoPool;
+  if (random_.one_in(2))
+    pool = random_.below(static_cast<std::uint32_t>(model_.apps[0].pools.size()));
+  proxy::Request request;
+  switch (random_.below(8)) {
+    case 0:
+    case 1: {
+      request = &pings_.emplace_back();
+      break;
+    }
+    case 2:
+    case 3: {
+      proxy::Survey& survey = surveys_.emplace_back();
+      survey.filter.pool = pool;
+      survey.list_max = random_.below(4);
+      survey.connections.reserve(survey.list_max);
+      survey.oldest.resize(model_.slots);
+      request = &survey;
+      break;
+    }
+    case 4: {
+      proxy::CloseRelays& close = closes_.emplace_back();
+      close.filter.pool = pool;
+      close.over = random_.one_in(2) ? 0 : random_.between(0, base::kSecond);
+      if (random_.one_in(2)) close.max = 1;
+      close_was_asked_ = true;
+      request = &close;
+      break;
+    }
+    case 5: {
+      proxy::CancelClose& cancel = cancels_.emplace_back();
+      cancel.filter.pool = pool;
+      cancel.cause = proxy::CloseCause::kClosed;
+      request = &cancel;
+      break;
+    }
+    default:
+      return;
+  }
+  if (mailbox_.push(request)) wake();
+}
+
+void Control::calm_down() {
+  calm_ = true;
+}
+
+void Control::stop_worker() {
+  if (std::exchange(stopping_, true)) return;
+  if (random_.one_in(2) && !mailbox_.push(&stop_accepting_)) return;
+  if (!mailbox_.push(proxy::StopWorker{})) violations_.add("the mailbox is full to the end");
+  wake();
+}
+
+// ---- What became of it.
+
+void Control::take_records() {
+  proxy::ConnectionEnd end;
+  while (outbox_.take_ends(&end, 1) == 1) ends_.push_back(end);
+  proxy::ConnectOutcome outcome;
+  while (outbox_.take_outcomes(&outcome, 1) == 1) {
+  }
+}
+
+void Control::expect_rest() const {
+  const auto expect_zero = [this](std::uint64_t value, const std::string& what) {
+    if (value != 0) violations_.add(what + " is " + std::to_string(value) + " with nothing left");
+  };
+  expect_zero(counters_.relays.get(), "the count of relays");
+  expect_zero(counters_.stale_completions.get(), "the count of stale completions");
+  expect_zero(counters_.records_dropped.get(), "the count of dropped records");
+  expect_zero(open_.count.load(), "the count of open connections");
+  for (traffic::NodeSlot slot = 0; slot < model_.slots; ++slot) {
+    const std::string node = "node " + std::to_string(slot) + ": ";
+    expect_zero(live_.get(slot), node + "live connections");
+    expect_zero(counters_.nodes[slot].connecting.get(), node + "connecting");
+    expect_zero(counters_.nodes[slot].established.get(), node + "established");
+  }
+  for (std::size_t service = 0; service < model_.services.size(); ++service) {
+    expect_zero(counters_.services[service].open.get(),
+                "open of service " + std::to_string(service));
+  }
+}
+
+}  // namespace shunt::sim

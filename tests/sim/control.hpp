@@ -1,0 +1,84 @@
+// Control: the rest of the process as a worker sees it. It owns what a worker is set up with,
+// publishes roots at any moment, judges adoption, reclaims, and sends requests.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "shunt/proxy/counters.hpp"
+#include "shunt/proxy/mailbox.hpp"
+#include "shunt/proxy/publication.hpp"
+#include "shunt/proxy/records.hpp"
+#include "shunt/traffic/live_counts.hpp"
+#include "shunt/traffic/model.hpp"
+#include "src/proxy/shard.hpp"
+#include "tests/sim/network.hpp"
+
+namespace shunt::sim {
+
+class Control {
+ public:
+  Control(Network& network, Random& random, Violations& violations);
+
+  // What the worker shares with it. Listeners and the wake-up are the kernel's to add.
+  [[nodiscard]] proxy::WorkerSetup make_setup();
+  // How to write the worker's eventfd.
+  std::function<void()> wake;
+
+  // Called at every step of everything: does something now and then.
+  void act();
+  // No more surprises from here on; marks for closing are taken back.
+  void calm_down();
+  void stop_worker();
+
+  [[nodiscard]] const traffic::Model& model() const noexcept { return model_; }
+  [[nodiscard]] const std::vector<proxy::ConnectionEnd>& ends() const noexcept { return ends_; }
+  [[nodiscard]] const proxy::WorkerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] bool closes_by_request() const noexcept { return close_was_asked_; }
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+  // What must hold once no connection is left.
+  void expect_rest() const;
+  // The records that the worker left since the last call.
+  void take_records();
+
+ private:
+  static traffic::Model make_model(Random& random);
+  void publish();
+  [[nodiscard]] std::unique_ptr<const traffic::RoutingRoot> make_root();
+  void judge();
+  void ask();
+
+  Network& network_;
+  Random& random_;
+  Violations& violations_;
+  const traffic::Model model_;
+  const std::uint32_t act_one_in_;
+  const std::uint32_t connections_max_;
+  traffic::PoolId active_ = 0;
+  traffic::Revision revision_ = 1;
+  // The active pools of the roots from the last adopted one on: connects may go there.
+  std::vector<traffic::PoolId> possible_;
+  bool was_judged_ = false;
+
+  proxy::Publication publication_;
+  proxy::SpscRing<proxy::Request> mailbox_;
+  proxy::WorkerCounters counters_;
+  proxy::Outbox outbox_;
+  traffic::LiveCounts live_;
+  proxy::OpenConnections open_;
+
+  // Requests live until the end, for the worker keeps pointers.
+  std::deque<proxy::Ping> pings_;
+  std::deque<proxy::Survey> surveys_;
+  std::deque<proxy::CloseRelays> closes_;
+  std::deque<proxy::CancelClose> cancels_;
+  proxy::StopAccepting stop_accepting_;
+  std::vector<proxy::ConnectionEnd> ends_;
+  bool close_was_asked_ = false;
+  bool calm_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace shunt::sim

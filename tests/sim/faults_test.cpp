@@ -1,0 +1,156 @@
+// Planted faults: a simulation that would not find these would prove nothing. Each fault is a
+// kernel of its own type; it misbehaves in a call, or one function of the worker is replaced for it
+// (an explicit specialization), so that the product has no seam for faults at all.
+#include <gmock/gmock.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tests/sim/simulation.hpp"
+
+namespace shunt::sim {
+namespace {
+
+template <int kFault>
+struct FaultyKernel : ScriptedKernel {
+  using ScriptedKernel::ScriptedKernel;
+};
+
+// connect(AF_UNSPEC) is left out when a connect is taken back.
+struct DetachLeftOut : ScriptedKernel {
+  using ScriptedKernel::ScriptedKernel;
+  int disconnect(int) { return 0; }
+};
+
+// A reset that a send in flight has swallowed is not asked for.
+struct EveryEndTrusted : ScriptedKernel {
+  using ScriptedKernel::ScriptedKernel;
+  bool is_reset(int) { return false; }
+};
+
+// The first table of each relay, for a retry that does not load the current one.
+struct RetryKeepsTable : ScriptedKernel {
+  using ScriptedKernel::ScriptedKernel;
+  std::map<std::uint64_t, std::shared_ptr<const traffic::RoutingTable>> first;  // by relay's id
+};
+
+using ConnectsNotRePointed = FaultyKernel<0>;
+using ResetNotHeldBack = FaultyKernel<1>;
+using ClosedInFlight = FaultyKernel<2>;
+using BufferNotGivenBack = FaultyKernel<3>;
+using MailLeftUnread = FaultyKernel<4>;
+using FirstSendOnly = FaultyKernel<5>;
+
+}  // namespace
+}  // namespace shunt::sim
+
+namespace shunt::proxy {
+
+template <>
+const traffic::ServiceTable& Shard<sim::RetryKeepsTable>::table_of(
+    const Relay& relay) const noexcept {
+  auto& table = kernel.first[relay.id];
+  const bool is_retry = relay.state == RelayState::kRetreating && relay.tried_count != 0;
+  if (!is_retry) table = root->tables[0];
+  return is_retry ? table->services[relay.service] : *root->services[relay.service];
+}
+
+template <>
+bool Connector<sim::ConnectsNotRePointed>::switched_away(const Relay&) const noexcept {
+  return false;
+}
+
+template <>
+bool Ending<sim::ResetNotHeldBack>::delivered(Relay&) noexcept {
+  return true;
+}
+
+// The client's descriptor goes when it is wanted gone, not when its last completion has returned.
+template <>
+void Ending<sim::ClosedInFlight>::settle(Relay& relay) noexcept {
+  if (!relay.in_flight()) return bury(relay);
+  int& fd = relay.socket(Side::kClient).fd;
+  if (fd >= 0) shard_.kernel.close(std::exchange(fd, -1));
+}
+
+template <>
+void Buffers<sim::BufferNotGivenBack>::drop(uring::BufferId) noexcept {}
+
+template <>
+bool Requests<sim::MailLeftUnread>::busy() const noexcept {
+  return stopping_ && cursor_ < shard_.relays.high();
+}
+
+// What a short send left over is forgotten.
+template <>
+void Transfer<sim::FirstSendOnly>::sent(Relay& relay, Side destination,
+                                        std::int32_t result) noexcept {
+  const Side source = other(destination);
+  Pipe& pipe = relay.from(source);
+  count(relay, source, result);
+  const PipeAction action =
+      pipe.sent_some(result > 0 ? static_cast<std::int32_t>(pipe.length - pipe.sent) : result);
+  if (!pipe.holds_bytes()) buffers_.release(pipe);
+  act(relay, source, action, result);
+}
+
+}  // namespace shunt::proxy
+
+namespace shunt::sim {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+// The violations of the first seed that shows the fault.
+template <class K>
+std::vector<std::string> first_violations() {
+  constexpr std::uint64_t kSeedsEnough = 2000;
+  for (std::uint64_t seed = 0; seed < kSeedsEnough; ++seed) {
+    SimulationResult result = simulate<K>(seed);
+    if (!result.violations.empty()) return std::move(result.violations);
+  }
+  return {};
+}
+
+TEST(PlantedFault, DetachLeftOutIsFound) {
+  EXPECT_THAT(first_violations<DetachLeftOut>(), Contains(HasSubstr("connect to a left pool")));
+}
+
+TEST(PlantedFault, RetryThatKeepsAnOldTableIsFound) {
+  EXPECT_THAT(first_violations<RetryKeepsTable>(), Contains(HasSubstr("connect to a left pool")));
+}
+
+TEST(PlantedFault, ConnectsThatAreNotRePointedAreFound) {
+  EXPECT_THAT(first_violations<ConnectsNotRePointed>(),
+              Contains(HasSubstr("connect to a left pool")));
+}
+
+TEST(PlantedFault, ResetThatOvertakesItsBytesIsFound) {
+  EXPECT_THAT(first_violations<ResetNotHeldBack>(), Contains(HasSubstr("bytes were destroyed")));
+}
+
+TEST(PlantedFault, DescriptorClosedWithOperationsInFlightIsFound) {
+  EXPECT_THAT(first_violations<ClosedInFlight>(), Contains(HasSubstr("operations in flight")));
+}
+
+TEST(PlantedFault, BufferThatIsNotGivenBackIsFound) {
+  EXPECT_THAT(first_violations<BufferNotGivenBack>(), Contains(HasSubstr("buffers")));
+}
+
+TEST(PlantedFault, MailThatIsLeftUnreadIsFound) {
+  EXPECT_THAT(first_violations<MailLeftUnread>(), Contains(HasSubstr("sleeps for good")));
+}
+
+TEST(PlantedFault, EndThatIsAResetInDisguiseIsFound) {
+  EXPECT_THAT(first_violations<EveryEndTrusted>(), Contains(HasSubstr("had not ended in order")));
+}
+
+TEST(PlantedFault, RestOfAShortSendThatIsForgottenIsFound) {
+  EXPECT_THAT(first_violations<FirstSendOnly>(), Contains(HasSubstr("wrong byte")));
+}
+
+}  // namespace
+}  // namespace shunt::sim

@@ -1,0 +1,198 @@
+// ScriptedKernel: the kernel of a simulation (the concept is shunt/uring/kernel.hpp). Operations
+// execute against the simulated network in any order, and complete in any order after that, as the
+// seed says; descriptors run out, buffers run out, sends are short, cancels race. Whatever a worker
+// does against the rules is a violation:
+//   - a descriptor closed twice, closed with operations in flight, or used after its close;
+//   - two receives or two sends of one descriptor in flight;
+//   - a buffer recycled twice, or while a send from it is in flight;
+//   - a turn (what lies between two waits) with more calls than any bound of work explains.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "shunt/base/clock.hpp"
+#include "shunt/base/endpoint.hpp"
+#include "shunt/traffic/ids.hpp"
+#include "shunt/uring/kernel.hpp"
+#include "tests/sim/network.hpp"
+
+namespace shunt::sim {
+
+struct ScriptedKernelOptions {
+  std::uint32_t buffers = 8;
+  std::uint32_t buffer_bytes = 256;
+  std::uint32_t descriptors = 64;  // at most open at once; beyond: EMFILE
+  // Completions handled a turn times the calls that one may lead to, and as much again.
+  std::uint32_t calls_per_turn = 4'000;
+};
+
+class ScriptedKernel {
+ public:
+  ScriptedKernel(Network& network, Random& random, Violations& violations,
+                 const ScriptedKernelOptions& options);
+
+  // ---- For the simulation.
+
+  // Called at the begin of every call: here the rest of the process (the control thread) acts.
+  std::function<void()> between;
+  // Called when the worker sleeps and nothing can ever wake it; false: there is nothing left to do.
+  std::function<bool()> asleep_for_good;
+
+  int add_listener(traffic::ServiceId service);
+  int add_wake();
+  void signal(int wake_fd);  // an eventfd write
+
+  struct Usage {
+    std::size_t listeners = 0;
+    std::size_t sockets = 0;
+    std::size_t operations = 0;       // queued, pending, or completed and not reaped
+    std::size_t buffers_missing = 0;  // with the worker
+  };
+  [[nodiscard]] Usage usage() const;
+  // A worker that waited and was told that nothing is left: the simulation ends here.
+  [[nodiscard]] bool is_over() const noexcept { return over_; }
+
+  // ---- The concept.
+
+  void accept_multishot(int fd, uring::Tag tag);
+  void receive(int fd, uring::Tag tag);
+  void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first, uring::Tag tag);
+  void poll(int fd, std::uint32_t events, uring::Tag tag);
+  void read_wake(int fd, uring::Tag tag);
+  void cancel_fd(int fd, uring::Tag tag);
+  void cancel_tag(uring::Tag target, uring::Tag tag);
+  int submit_and_wait(base::Duration timeout);
+  [[nodiscard]] bool has_completions() const noexcept { return !posted_.empty(); }
+  std::size_t reap(std::span<uring::Completion> completions);
+
+  [[nodiscard]] std::uint32_t buffer_count() const noexcept { return options_.buffers; }
+  [[nodiscard]] std::uint32_t buffer_bytes() const noexcept { return options_.buffer_bytes; }
+  [[nodiscard]] std::byte* buffer(uring::BufferId id) {
+    return memory_.data() + std::size_t{id} * options_.buffer_bytes;
+  }
+  void recycle(uring::BufferId id);
+
+  int open_stream(int family);
+  int bind_source(int fd, const base::Endpoint& address);
+  int connect(int fd, const base::Endpoint& address);
+  int disconnect(int fd);
+  int take_error(int fd);
+  bool is_reset(int fd);
+  void set_stream_options(int fd, const uring::StreamOptions& options);
+  [[nodiscard]] base::Endpoint peer_address(int fd);
+  int shutdown_write(int fd);
+  int unsent(int fd);
+  int accept_now(int fd);
+  void close(int fd);
+  void reset(int fd);
+
+  [[nodiscard]] base::Instant now() const noexcept { return network_.now(); }
+  [[nodiscard]] std::int64_t wall_ms() const noexcept {
+    return static_cast<std::int64_t>(network_.now() / base::kMillisecond);
+  }
+
+  // The client's port by which records name a link (peer_address()).
+  static std::uint16_t port_of(LinkId id) { return static_cast<std::uint16_t>(1024 + id); }
+
+ private:
+  // What a descriptor refers to.
+  struct File {
+    enum class Kind : std::uint8_t { kListener, kStream, kWake };
+    Kind kind = Kind::kStream;
+    int fd = -1;
+    traffic::ServiceId service = 0;  // of a listener
+    Link* link = nullptr;            // of a stream; null before connect and after disconnect
+    int error = 0;                   // of a stream without a link: SO_ERROR
+    bool write_shut = false;
+    std::uint64_t count = 0;  // of an eventfd
+  };
+
+  enum class OpKind : std::uint8_t {
+    kAccept,
+    kReceive,
+    kSend,
+    kPoll,
+    kWake,
+    kCancelFd,
+    kCancelTag
+  };
+  enum class OpState : std::uint8_t {
+    kQueued,   // not handed over yet
+    kPending,  // waits for its descriptor
+    kDoomed,   // a cancel found it running: it still ends either way
+    kDone,     // has its result, which is not in the completion queue yet
+  };
+  struct Op {
+    OpKind kind = OpKind::kReceive;
+    OpState state = OpState::kQueued;
+    uring::Tag tag;
+    int fd = -1;
+    const std::byte* data = nullptr;
+    std::uint32_t length = 0;
+    std::uint32_t sent = 0;
+    bool waits = false;   // send: it found no room before and waits for some
+    bool missed = false;  // poll: a disconnect happened and did not wake it
+    std::uint32_t events = 0;
+    uring::Tag target;  // of a cancel
+    uring::Completion completion;
+  };
+  struct Posted {
+    uring::Completion completion;
+    int fd = -1;  // of the operation that is over with it; -1: none is
+  };
+
+  enum class BufferPlace : std::uint8_t { kInRing, kWithWorker };
+
+  File* file_of(int fd, const char* call);
+  int add_file(const File& file);
+  Op& queue(OpKind kind, int fd, uring::Tag tag);
+  void enter_call(const char* call);
+  static void note_relay(const File* file, uring::Tag tag);
+  void check_single(OpKind kind, int fd, const char* what);
+  [[nodiscard]] bool is_in_flight(int fd) const;
+  void forget(int fd, const char* call);
+
+  void hand_over();
+  bool step();
+  bool post_one();
+  bool execute_one();
+  // True when the operation went on (it may be done by that).
+  bool execute(Op& op);
+  bool execute_on_file(Op& op);
+  bool execute_accept(Op& op, const File& file);
+  bool execute_receive(Op& op, File& file);
+  bool execute_send(Op& op, File& file);
+  bool execute_poll(Op& op, const File& file);
+  bool execute_doomed(Op& op);
+  void execute_cancel(Op& op);
+  void finish(Op& op, std::int32_t result);
+  int accept_descriptor(const File& listener);
+  uring::BufferId take_buffer();
+  [[nodiscard]] std::size_t open_streams() const;
+
+  Network& network_;
+  Random& random_;
+  Violations& violations_;
+  const ScriptedKernelOptions options_;
+  std::map<int, File> files_;
+  std::vector<std::unique_ptr<Op>> ops_;  // in the order of queueing
+  std::deque<Posted> posted_;
+  std::vector<std::byte> memory_;
+  std::vector<BufferPlace> buffers_;
+  std::deque<uring::BufferId> ring_;
+  std::uint32_t calls_ = 0;
+  bool over_ = false;
+};
+
+static_assert(uring::Kernel<ScriptedKernel>);
+
+}  // namespace shunt::sim

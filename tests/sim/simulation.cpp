@@ -1,0 +1,72 @@
+#include "tests/sim/simulation.hpp"
+
+namespace shunt::sim {
+
+Temper make_temper(Random& random) {
+  Temper temper;
+  constexpr std::uint64_t kBytes[] = {256, 4096, 16'384};
+  constexpr std::uint64_t kBuffers[] = {64, 1024, 16'384};
+  temper.bytes_max = kBytes[random.below(3)];
+  temper.socket_buffer = kBuffers[random.below(3)];
+  temper.delay_max = random.between(1, 200) * base::kMillisecond;
+  temper.pause_max = random.between(1, 3000) * base::kMillisecond;
+  temper.stall_max = random.between(1, 20'000) * base::kMillisecond;
+  temper.mood_change_one_in = static_cast<std::uint32_t>(random.between(100, 5000));
+  return temper;
+}
+
+ScriptedKernelOptions make_kernel_options(Random& random) {
+  ScriptedKernelOptions options;
+  constexpr std::uint32_t kBytes[] = {64, 256, 4096};
+  options.buffers = random.one_in(8) ? 1 : 1U << (1 + random.below(4));
+  options.buffer_bytes = kBytes[random.below(3)];
+  options.descriptors = random.one_in(6) ? 3 + random.below(6) : 64;
+  return options;
+}
+
+Phases::Phases(Network& network, Control& control, const ScriptedKernel& kernel, Random& random,
+               Violations& violations)
+    : network_(network),
+      control_(control),
+      kernel_(kernel),
+      violations_(violations),
+      steps_left_(random.one_in(6) ? random.between(10, 3000) : 0) {}
+
+void Phases::act() {
+  if (steps_left_ == 0 || --steps_left_ != 0) return;
+  violations_.note("stop in the middle");
+  control_.stop_worker();
+}
+
+bool Phases::next() {
+  switch (phase_) {
+    case Phase::kTraffic:
+      violations_.note("hurry");
+      phase_ = Phase::kHurry;
+      control_.calm_down();
+      network_.hurry();
+      return true;
+    case Phase::kHurry:
+      violations_.note("stop");
+      phase_ = Phase::kStopping;
+      if (!control_.stopping()) expect_rest();
+      control_.stop_worker();
+      return true;
+    case Phase::kStopping:
+      return false;
+  }
+  return false;
+}
+
+// All clients came and went; only listeners and the wake-up are left.
+void Phases::expect_rest() {
+  control_.take_records();
+  control_.expect_rest();
+  const ScriptedKernel::Usage usage = kernel_.usage();
+  if (usage.sockets != 0) violations_.add("sockets are left behind by connections that ended");
+  if (usage.buffers_missing != 0) {
+    violations_.add("buffers are left behind by connections that ended");
+  }
+}
+
+}  // namespace shunt::sim
