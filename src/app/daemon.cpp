@@ -97,6 +97,9 @@ class Daemon {
 // The state's lock comes first: a second daemon on the same state must not touch the first one's
 // admin socket or listeners.
 base::Status Daemon::start(bool reset_state) {
+  // Before the first connection is taken: from then on a signal must not end it. What arrives until
+  // run() waits for signals is kept.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
   control::prefer_short_slices();
   auto store = control::StateStore::open(
       {.dir = config_.state.dir, .sync = config_.state.sync, .reset = reset_state});
@@ -151,7 +154,6 @@ base::Status Daemon::start(bool reset_state) {
 int Daemon::run() {
   control_->start();
   admin_.attach(&*metered_);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
   wait_for_signal();
   announce();
   if (notifier_.watchdog_interval() != base::kOff) feed_watchdog();
