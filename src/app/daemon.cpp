@@ -138,12 +138,11 @@ base::Status Daemon::start(bool reset_state) {
       observe::AccessLogOptions{.path = config_.log.access, .format = config_.log.format},
       *data_plane_, config_.model, histograms_, events_);
   metered_.emplace(*control_, meter_);
-  metrics_ = std::make_unique<observe::Metrics>(
-      observe::MetricsSources{.controller = *control_,
-                              .connections = histograms_,
-                              .commands = meter_,
-                              .access_log = *access_log_,
-                              .logger = logger_});
+  metrics_ = std::make_unique<observe::Metrics>(observe::MetricsSources{.controller = *control_,
+                                                                        .connections = histograms_,
+                                                                        .commands = meter_,
+                                                                        .access_log = *access_log_,
+                                                                        .logger = logger_});
   shutdown_ = std::make_unique<Shutdown>(
       io_, *data_plane_,
       Shutdown::Options{.delay = config_.shutdown_delay, .grace = config_.shutdown_grace},

@@ -31,15 +31,15 @@ inline constexpr std::uint32_t kCompletionsPerTurn = 256;
 inline constexpr std::uint32_t kDetachesPerTurn = 64;
 inline constexpr std::uint32_t kWalkPerTurn = 256;
 
-// Health checks open at a time: with the default timeout and interval, enough for 128 nodes that all
-// swallow packets; with more such nodes their checks (and only those that wait) come later.
+// Health checks open at a time: with the default timeout and interval, enough for 128 nodes that
+// all swallow packets; with more such nodes their checks (and only those that wait) come later.
 inline constexpr std::uint32_t kProbesAtOnceMax = 64;
 
-// Connections that a process may hold, whatever descriptors allow: reserves the address space of the
-// relays (a third of a GiB a worker, used as far as connections come).
+// Connections that a process may hold, whatever descriptors allow: reserves the address space of
+// the relays (a third of a GiB a worker, used as far as connections come).
 inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
-// Bytes for readers that stopped reading, a worker, beyond its receive buffers: at most one buffer of
-// 32 KiB each for 8,192 of them. Further ones keep their buffer until they read or time out.
+// Bytes for readers that stopped reading, a worker, beyond its receive buffers: at most one buffer
+// of 32 KiB each for 8,192 of them. Further ones keep their buffer until they read or time out.
 inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;

@@ -17,22 +17,22 @@ enum class Verb : std::uint8_t { kSwitch, kRollback, kAdmin, kClose };
 
 struct Command {
   Verb verb = Verb::kSwitch;
-  std::string app;                // empty: the only app
-  std::string pool;               // switch: the target; rollback: --to; close: which; else empty
+  std::string app;                 // empty: the only app
+  std::string pool;                // switch: the target; rollback: --to; close: which; else empty
   std::vector<std::string> nodes;  // admin: node names; close: at most one
   traffic::AdminState admin = traffic::AdminState::kReady;  // kAdmin: what the nodes become
-  std::uint64_t connection = 0;   // close: one connection by id
-  std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the pool
-                                             // being left, spread over this; close: the spread
-  std::optional<base::Duration> deadline;    // admin drain: close what is left after this
-  std::vector<std::string> skip;  // gates to waive ("min_healthy")
-  bool force = false;             // waive all gates
+  std::uint64_t connection = 0;                             // close: one connection by id
+  std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the
+                                             // pool being left, spread over this; close: the spread
+  std::optional<base::Duration> deadline;  // admin drain: close what is left after this
+  std::vector<std::string> skip;           // gates to waive ("min_healthy")
+  bool force = false;                      // waive all gates
   bool dry_run = false;
-  bool not_durable = false;       // go ahead where the decision cannot be persisted in time
+  bool not_durable = false;  // go ahead where the decision cannot be persisted in time
   std::optional<traffic::Epoch> if_epoch;
-  std::string key;                // operation id; empty: none
+  std::string key;  // operation id; empty: none
   std::string reason;
-  std::string actor;              // proven (socket credentials): "uid 0"
+  std::string actor;  // proven (socket credentials): "uid 0"
 };
 
 enum class OutcomeKind : std::uint8_t {
@@ -51,8 +51,8 @@ struct Reason {
 
 // Durations of a switch, in the order in which they happen.
 struct Receipt {
-  traffic::Epoch epoch = 0;       // after the change
-  std::string from;               // pools; empty where the command moved none
+  traffic::Epoch epoch = 0;  // after the change
+  std::string from;          // pools; empty where the command moved none
   std::string to;
   base::Duration gates = 0;
   base::Duration persist = 0;
@@ -70,7 +70,7 @@ struct Outcome {
   OutcomeKind kind = OutcomeKind::kDone;
   bool changed = false;
   bool dry_run = false;
-  bool replayed = false;          // answered from the operation id
+  bool replayed = false;  // answered from the operation id
   std::string app;
   std::string message;            // one sentence
   std::vector<Reason> reasons;    // why not; or, for a dry run, what would be waived

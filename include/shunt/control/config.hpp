@@ -42,15 +42,16 @@ struct Config {
   std::uint32_t workers = 0;          // 0: auto, one per CPU that the process may use
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops
-  base::Duration shutdown_grace = 5 * base::kSecond;  // for connections to end before they are closed
+  base::Duration shutdown_grace =
+      5 * base::kSecond;  // for connections to end before they are closed
   traffic::Model model;
 };
 
 // One thing wrong with the file.
 struct ConfigError {
   std::string file;
-  int line = 0;    // from 1; 0: the file as a whole
-  int column = 0;  // from 1
+  int line = 0;         // from 1; 0: the file as a whole
+  int column = 0;       // from 1
   std::string message;  // names the value and what was expected
   std::string hint;     // the nearest known key, the way out; may be empty
 

@@ -1,6 +1,6 @@
 // Controller: the whole control side behind one door, as the admin API sees it. Everything runs on
-// the control thread (the thread that runs the io_context); nothing here is thread-safe, and nothing
-// blocks: answers that take time arrive through callbacks on the same thread.
+// the control thread (the thread that runs the io_context); nothing here is thread-safe, and
+// nothing blocks: answers that take time arrive through callbacks on the same thread.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@
 namespace shunt::control {
 
 struct ConnectionsQuery {
-  std::string app;   // empty: the only app
-  std::string pool;  // empty: any
-  std::string node;  // empty: any
+  std::string app;            // empty: the only app
+  std::string pool;           // empty: any
+  std::string node;           // empty: any
   std::uint32_t limit = 100;  // entries listed; at most 10,000
 };
 

@@ -20,19 +20,19 @@ struct NodeStatus {
   std::uint32_t weight = 1;
   traffic::AdminState admin = traffic::AdminState::kReady;
   traffic::Health health = traffic::Health::kUnproven;  // the worst over the services
-  std::string last_failure;   // "http: connection refused"; empty when up
-  base::Duration since = 0;   // how long in this health
+  std::string last_failure;                             // "http: connection refused"; empty when up
+  base::Duration since = 0;                             // how long in this health
   std::uint64_t established = 0;
   std::uint64_t connecting = 0;
-  std::uint64_t connections = 0;     // total
-  std::uint64_t connect_errors = 0;  // total
+  std::uint64_t connections = 0;          // total
+  std::uint64_t connect_errors = 0;       // total
   std::vector<base::Endpoint> addresses;  // by service of the app
 };
 
 // Connections that a pool which is not active, or a drained node, still holds.
 struct DrainStatus {
   std::uint64_t remaining = 0;
-  base::Duration oldest = 0;                  // age of the oldest connection; 0: none, or not surveyed
+  base::Duration oldest = 0;  // age of the oldest connection; 0: none, or not surveyed
   std::optional<base::Duration> deadline_in;  // until closing begins; empty: no deadline
   bool closing = false;                       // paced closing runs
 };
@@ -88,7 +88,7 @@ struct ProcessStatus {
   traffic::Revision revision = 0;
   std::uint32_t retained_roots = 0;  // replaced roots that a worker may still read
   bool durable = true;               // the decisions in force are on disk
-  std::uint64_t connections = 0;  // now
+  std::uint64_t connections = 0;     // now
 };
 
 struct StatusSnapshot {

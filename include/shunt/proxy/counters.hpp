@@ -30,20 +30,20 @@ class Count {
 
 // By node slot. One cache line each, so that status reads disturb one node's line only.
 struct alignas(64) NodeCounters {
-  Count connecting;       // now
-  Count established;      // now
-  Count connections;      // connects that succeeded
-  Count connect_errors;   // attempts that failed
-  Count bytes_up;         // added at the end of a connection and once in a while before
+  Count connecting;      // now
+  Count established;     // now
+  Count connections;     // connects that succeeded
+  Count connect_errors;  // attempts that failed
+  Count bytes_up;        // added at the end of a connection and once in a while before
   Count bytes_down;
 };
 
 struct alignas(64) ServiceCounters {
   Count accepted;
-  Count open;        // now: accepted and not yet ended
-  Count refused;     // at a limit
-  Count retried;     // attempts after the first
-  Count repointed;   // attempts taken back by a switch
+  Count open;       // now: accepted and not yet ended
+  Count refused;    // at a limit
+  Count retried;    // attempts after the first
+  Count repointed;  // attempts taken back by a switch
 };
 
 struct alignas(64) WorkerCounters {
@@ -54,14 +54,14 @@ struct alignas(64) WorkerCounters {
   std::unique_ptr<NodeCounters[]> nodes;        // by slot
   std::unique_ptr<ServiceCounters[]> services;  // by ServiceId
   Count closed[kCloseCauses];
-  Count turns;              // of the loop
-  Count enters;             // io_uring_enter calls
+  Count turns;   // of the loop
+  Count enters;  // io_uring_enter calls
   Count completions;
   Count stale_completions;  // for a slot whose generation had moved on
   Count buffer_starved;     // receives put off because no buffer was free
   Count accept_errors;
-  Count records_dropped;    // an outbox was full
-  Count relays;             // now
+  Count records_dropped;  // an outbox was full
+  Count relays;           // now
 };
 
 }  // namespace shunt::proxy

@@ -42,11 +42,12 @@ struct Capacity {
 
 class DataPlane {
  public:
-  // Opens the listeners of every service (one SO_REUSEPORT socket a worker and address, IPV6_V6ONLY;
-  // an address that another socket listens on is an error even where SO_REUSEPORT would let both in),
-  // creates the rings on their threads and begins to accept. When this returns, every worker serves.
-  // Errors say the cause and the way out: address in use, privileged port, io_uring barred (seccomp,
-  // sysctl), too little memory, descriptors. `model` must outlive the data plane.
+  // Opens the listeners of every service (one SO_REUSEPORT socket a worker and address,
+  // IPV6_V6ONLY; an address that another socket listens on is an error even where SO_REUSEPORT
+  // would let both in), creates the rings on their threads and begins to accept. When this returns,
+  // every worker serves. Errors say the cause and the way out: address in use, privileged port,
+  // io_uring barred (seccomp, sysctl), too little memory, descriptors. `model` must outlive the
+  // data plane.
   [[nodiscard]] static base::Result<std::unique_ptr<DataPlane>> start(
       const DataPlaneOptions& options, const traffic::Model& model,
       std::vector<InheritedListener> inherited,
@@ -64,15 +65,18 @@ class DataPlane {
   [[nodiscard]] virtual const WorkerCounters& counters(std::uint32_t worker) const noexcept = 0;
   [[nodiscard]] virtual const traffic::LiveCounts& live() const noexcept = 0;
   // Takes up to `max` records, oldest first; returns how many. One consumer thread each.
-  virtual std::size_t take_ends(std::uint32_t worker, ConnectionEnd* out, std::size_t max) noexcept = 0;
+  virtual std::size_t take_ends(std::uint32_t worker, ConnectionEnd* out,
+                                std::size_t max) noexcept = 0;
   virtual std::size_t take_outcomes(std::uint32_t worker, ConnectOutcome* out,
                                     std::size_t max) noexcept = 0;
   // True once the worker's thread has ended (after StopWorker).
   [[nodiscard]] virtual bool ended(std::uint32_t worker) const noexcept = 0;
-  // The io_uring features in use, for the start-up line and status: "defer_taskrun multishot_accept".
+  // The io_uring features in use, for the start-up line and status: "defer_taskrun
+  // multishot_accept".
   [[nodiscard]] virtual std::string features() const = 0;
   // Where each service listens now, with the real port where 0 was asked for. By ServiceId.
-  [[nodiscard]] virtual const std::vector<std::vector<base::Endpoint>>& listening() const noexcept = 0;
+  [[nodiscard]] virtual const std::vector<std::vector<base::Endpoint>>& listening()
+      const noexcept = 0;
 };
 
 }  // namespace shunt::proxy

@@ -44,16 +44,16 @@ struct ConnectionInfo {
 struct Survey {
   // Set by the asker. The vectors' capacity is the bound: the worker never allocates.
   RelayFilter filter;
-  std::uint32_t list_max = 0;            // entries wanted in `connections`; reserve()d by the asker
+  std::uint32_t list_max = 0;  // entries wanted in `connections`; reserve()d by the asker
   std::vector<ConnectionInfo> connections;
-  std::vector<base::Instant> oldest;     // by slot: earliest accept of an established relay, 0: none
+  std::vector<base::Instant> oldest;  // by slot: earliest accept of an established relay, 0: none
   // Filled by the worker.
   std::uint64_t matched = 0;
   std::atomic<bool> done{false};
 };
 
-// Closes matching established relays, spread evenly over `over` from now on (0: at once, still paced
-// by the bounded work of a turn). matched is the number marked.
+// Closes matching established relays, spread evenly over `over` from now on (0: at once, still
+// paced by the bounded work of a turn). matched is the number marked.
 struct CloseRelays {
   RelayFilter filter;
   base::Duration over = 0;

@@ -1,5 +1,5 @@
-// The publication protocol: one root pointer, replaced by one atomic exchange; workers read it once a
-// turn and say which revision they follow. The exchange is the switch.
+// The publication protocol: one root pointer, replaced by one atomic exchange; workers read it once
+// a turn and say which revision they follow. The exchange is the switch.
 //
 // A worker's word: revision << 2 | connecting << 1 | online.
 //   online      it may hold a root pointer that it read since its last mark
@@ -7,7 +7,8 @@
 //   revision    it has read this revision, and all of its connecting relays follow it
 //
 // Worker, on waking and once a turn:  word.store(online | revision, seq_cst); root.load(seq_cst).
-// Worker, before it sleeps:           word.store(offline | connecting | revision, release), after the
+// Worker, before it sleeps:           word.store(offline | connecting | revision, release), after
+// the
 //                                     last use of the root.
 // Publisher:                          root.exchange(next, seq_cst), then reads every word seq_cst.
 //
@@ -16,9 +17,9 @@
 // misses the new root (store buffering; tests/model proves it by exhaustion and fails when one
 // seq_cst is taken away). There are no standalone fences: ThreadSanitizer does not model them.
 //
-// A word that is offline without `connecting` has adopted whatever is published: the worker will read
-// the newest root when it wakes and nothing of it can reach an old pool. Every other worker is woken
-// and has adopted once its revision is the published one or later.
+// A word that is offline without `connecting` has adopted whatever is published: the worker will
+// read the newest root when it wakes and nothing of it can reach an old pool. Every other worker is
+// woken and has adopted once its revision is the published one or later.
 #pragma once
 
 #include <atomic>
@@ -41,8 +42,8 @@ class Publication {
 
   // ---- Worker's side. Only the thread of worker `index` calls these.
 
-  // Marks the worker online at `revision` (the one that it follows entirely) and reads the root. The
-  // pointer is good until the next call of begin_turn or go_offline by this worker.
+  // Marks the worker online at `revision` (the one that it follows entirely) and reads the root.
+  // The pointer is good until the next call of begin_turn or go_offline by this worker.
   const traffic::RoutingRoot* begin_turn(std::uint32_t index, traffic::Revision revision,
                                          bool connecting) noexcept {
     words_[index].value.store(encode(revision, connecting, true), std::memory_order_seq_cst);
@@ -81,8 +82,8 @@ class Publication {
 
   alignas(64) std::atomic<const traffic::RoutingRoot*> root_;
   alignas(64) std::vector<Word> words_;
-  std::unique_ptr<const traffic::RoutingRoot> current_;                 // publisher's
-  std::vector<std::unique_ptr<const traffic::RoutingRoot>> retired_;    // publisher's, oldest first
+  std::unique_ptr<const traffic::RoutingRoot> current_;               // publisher's
+  std::vector<std::unique_ptr<const traffic::RoutingRoot>> retired_;  // publisher's, oldest first
 };
 
 }  // namespace shunt::proxy

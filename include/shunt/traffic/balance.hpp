@@ -32,7 +32,8 @@ struct PickState {
 
 // The node for a new attempt, or null when no candidate is left. `tried` holds the slots that this
 // connection has failed on; they are passed over while another candidate exists, and null is given
-// once all were tried. least_connections compares (live + 1) / weight, ties go to the next by cursor.
+// once all were tried. least_connections compares (live + 1) / weight, ties go to the next by
+// cursor.
 [[nodiscard]] const Candidate* pick(const ServiceTable& table, PickState& state, Random& random,
                                     const LiveCounts& live,
                                     std::span<const NodeSlot> tried) noexcept;

@@ -1,15 +1,13 @@
 // Health of one node for one service: a pure machine over check results and failed connects.
 //
-//   assumed ──check passed──────────────► up        assumed: the active pool's nodes at start; usable
-//   assumed ──fall checks failed────────► down
-//   unproven ─rise checks passed────────► up        unproven: every other node at start; not usable
-//   unproven ─fall checks failed────────► down
-//   up ───────fall checks failed────────► down
-//   up, assumed ─passive_fall connects failed in a row─► down
-//   down ─────rise checks passed────────► up
+//   assumed ──check passed──────────────► up        assumed: the active pool's nodes at start;
+//   usable assumed ──fall checks failed────────► down unproven ─rise checks passed────────► up
+//   unproven: every other node at start; not usable unproven ─fall checks failed────────► down up
+//   ───────fall checks failed────────► down up, assumed ─passive_fall connects failed in a row─►
+//   down down ─────rise checks passed────────► up
 //
-// With checks off every node stays assumed; a passive failure makes it down, and `retry()` (called by
-// control after interval * rise) makes it assumed again.
+// With checks off every node stays assumed; a passive failure makes it down, and `retry()` (called
+// by control after interval * rise) makes it assumed again.
 #pragma once
 
 #include <cstdint>

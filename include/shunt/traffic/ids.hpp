@@ -1,5 +1,5 @@
-// Stable small numbers by which tables, relays, counters and records name things. They index arrays;
-// names are looked up in the Model (model.hpp), never carried on the data path.
+// Stable small numbers by which tables, relays, counters and records name things. They index
+// arrays; names are looked up in the Model (model.hpp), never carried on the data path.
 #pragma once
 
 #include <cstdint>

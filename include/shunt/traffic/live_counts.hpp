@@ -1,5 +1,6 @@
-// Live connections by node, shared by all workers: a padded atomic per slot, so that two nodes never
-// share a cache line. Kept only for balancers that compare loads (least_connections, random_two).
+// Live connections by node, shared by all workers: a padded atomic per slot, so that two nodes
+// never share a cache line. Kept only for balancers that compare loads (least_connections,
+// random_two).
 #pragma once
 
 #include <atomic>

@@ -56,8 +56,8 @@ struct Keepalive {
 };
 
 struct DrainOptions {
-  base::Duration deadline = base::kOff;                // from the switch on; off: never
-  base::Duration close_over = 30 * base::kSecond;      // closing at the deadline is spread over this
+  base::Duration deadline = base::kOff;            // from the switch on; off: never
+  base::Duration close_over = 30 * base::kSecond;  // closing at the deadline is spread over this
 
   friend bool operator==(const DrainOptions&, const DrainOptions&) = default;
 };
@@ -70,8 +70,8 @@ struct ReleaseOptions {
 
 struct Node {
   NodeSlot slot = kNoSlot;
-  std::string name;  // unique in its app
-  Labels labels;     // with the pool's
+  std::string name;          // unique in its app
+  Labels labels;             // with the pool's
   std::uint32_t weight = 1;  // 1 to 256
   // One per service of the app, in the order of App::services; ports filled in.
   std::vector<base::Endpoint> addresses;

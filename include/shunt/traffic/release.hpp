@@ -34,16 +34,16 @@ struct ReleaseState {
 };
 
 enum class ReleaseVerdict : std::uint8_t {
-  kChange,        // `next` is to be persisted and published
-  kAlready,       // nothing to do: asked for what already is
-  kNothingKept,   // rollback: there is no kept pool
-  kNotKept,       // rollback --to: that pool is not kept
+  kChange,       // `next` is to be persisted and published
+  kAlready,      // nothing to do: asked for what already is
+  kNothingKept,  // rollback: there is no kept pool
+  kNotKept,      // rollback --to: that pool is not kept
 };
 
 struct ReleaseStep {
   ReleaseVerdict verdict = ReleaseVerdict::kAlready;
-  ReleaseState next;        // == the input unless kChange
-  PoolId from = kNoPool;    // the pool that is left; kNoPool unless kChange
+  ReleaseState next;      // == the input unless kChange
+  PoolId from = kNoPool;  // the pool that is left; kNoPool unless kChange
 };
 
 [[nodiscard]] PoolState state_of(const ReleaseState& state, PoolId pool) noexcept;

@@ -1,5 +1,6 @@
-// RoutingTable: everything that a new connection of one app needs, immutable. One RoutingRoot refers
-// to a table per app; storing the pointer to a new root is the switch (proxy/publication.hpp).
+// RoutingTable: everything that a new connection of one app needs, immutable. One RoutingRoot
+// refers to a table per app; storing the pointer to a new root is the switch
+// (proxy/publication.hpp).
 #pragma once
 
 #include <cstdint>

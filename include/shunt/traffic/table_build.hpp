@@ -30,8 +30,8 @@ std::shared_ptr<const RoutingTable> build_table(const Model& model, AppId app_id
     std::vector<NodeState> nodes;
     nodes.reserve(pool.nodes.size());
     for (const Node& node : pool.nodes) {
-      nodes.push_back({&node, admin(node.slot) == AdminState::kReady,
-                       is_usable(health(node.slot, position))});
+      nodes.push_back(
+          {&node, admin(node.slot) == AdminState::kReady, is_usable(health(node.slot, position))});
     }
     table->services.push_back(build_service_table(app, model.services[app.services[position]],
                                                   position, decision, nodes));
