@@ -211,8 +211,8 @@ def change(stage, verb, problems):
     outcome = json.loads(answer.stdout)
     receipt = outcome["receipt"]
     out(f"          {outcome['message']}: epoch {receipt['epoch']}, {receipt['total_ns'] / 1e6:.2f} ms "
-        f"(persist {receipt['persist_ns'] / 1e6:.2f}, store {receipt['store_ns'] / 1e6:.4f}, "
-        f"adoption {receipt['adoption_ns'] / 1e6:.2f}), {receipt['left_behind']} stay on {receipt['from']}")
+        f"(persist {receipt['persist_ns'] / 1e6:.2f} ms, store {receipt['store_ns'] / 1e3:.2f} us, "
+        f"adoption {receipt['adoption_ns'] / 1e3:.1f} us), {receipt['left_behind']} stay on {receipt['from']}")
     return receipt
 
 

@@ -89,15 +89,31 @@ std::uint16_t free_port() {
   return local_address(bind_to(endpoint("127.0.0.1:0")).get()).port();
 }
 
+namespace {
+
+// The CPUs that the process may use, as they were at the first call.
+const cpu_set_t& all_cpus() noexcept {
+  static const cpu_set_t all = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof set, &set);
+    return set;
+  }();
+  return all;
+}
+
+}  // namespace
+
 int cpu_count() noexcept {
-  cpu_set_t set;
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return CPU_COUNT(&all_cpus());
 }
 
 void pin_to_cpu(int cpu) noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
+  cpu_set_t set = all_cpus();
+  if (cpu >= 0) {
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<std::size_t>(cpu), &set);
+  }
   ::sched_setaffinity(0, sizeof set, &set);
 }
 

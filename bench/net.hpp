@@ -34,8 +34,10 @@ void send_all(int fd, const std::string& bytes);
 // Ports on 127.0.0.1 that were free just now. Another process may take one before its use.
 [[nodiscard]] std::uint16_t free_port();
 
-// Restricts the calling thread (and threads and processes that it starts) to one CPU; does nothing
-// where the machine has no such CPU.
+inline constexpr int kAnyCpu = -1;
+
+// Restricts the calling thread, and threads that it starts, to one CPU; kAnyCpu: to all those that
+// the process had at the first call. Does nothing where the machine has no such CPU.
 void pin_to_cpu(int cpu) noexcept;
 [[nodiscard]] int cpu_count() noexcept;
 

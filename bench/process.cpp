@@ -35,7 +35,7 @@ Process::Process(const std::vector<std::string>& command, const std::string& log
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (cpu >= 0) pin_to_cpu(cpu);
+  if (cpu != kCallersCpu) pin_to_cpu(cpu);
   for (const std::string& one : environment) ::putenv(const_cast<char*>(one.c_str()));
   const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);

@@ -8,11 +8,14 @@
 
 namespace shunt::bench {
 
+inline constexpr int kCallersCpu = -2;
+
 class Process {
  public:
-  // Output and errors go to log_path. cpu: pinned there; -1: wherever. Throws std::system_error.
-  Process(const std::vector<std::string>& command, const std::string& log_path, int cpu = -1,
-          const std::vector<std::string>& environment = {});
+  // Output and errors go to log_path. cpu: where it is pinned, kAnyCpu or kCallersCpu. Throws
+  // std::system_error.
+  Process(const std::vector<std::string>& command, const std::string& log_path,
+          int cpu = kCallersCpu, const std::vector<std::string>& environment = {});
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   // SIGTERM, and SIGKILL after five seconds.

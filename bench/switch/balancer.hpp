@@ -19,7 +19,7 @@ struct Scene {
   std::string shunt;                           // path of the binary
   std::array<std::vector<Endpoint>, 2> nodes;  // by colour
   int workers = 1;
-  int cpu = -1;  // where the balancer runs; -1: anywhere
+  int cpu = kAnyCpu;  // where the balancer runs
   // Nodes that refuse or never answer are in the pools: no health checks, so that they are tried.
   bool faults = false;
 };

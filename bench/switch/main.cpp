@@ -187,7 +187,7 @@ void with_faults(const Options& options, Scene scene, LoadPlan load, Report& rep
   }
   scene.faults = true;
   scene.workers = std::max(2, options.workers);
-  scene.cpu = -1;
+  scene.cpu = kAnyCpu;
   scene.directory = load.directory + "/faults";
   std::filesystem::create_directory(scene.directory);
   const auto balancer = start_shunt(scene);
@@ -209,13 +209,13 @@ int run_benchmark(const Options& options) {
   const TemporaryDirectory directory;
   const bool apart = cpu_count() >= 2;
   LoadPlan load;
-  load.cpu = apart ? 0 : -1;
+  load.cpu = apart ? 0 : kAnyCpu;
   load.wrk_script = options.script;
   load.directory = directory.path();
   Scene scene;
   scene.shunt = options.binaries + "/shunt";
   scene.workers = options.workers;
-  scene.cpu = apart && options.workers == 1 ? 1 : -1;
+  scene.cpu = apart && options.workers == 1 ? 1 : kAnyCpu;
 
   Report report;
   report.date = base::format_wall_time(base::wall_now_ms()).substr(0, 10);

@@ -92,7 +92,7 @@ class SampledLoad {
                  .keep_alive = load.probe_connections,
                  .seed = seed},
         thread_([this, cpu = load.cpu] {
-          if (cpu >= 0) pin_to_cpu(cpu);
+          pin_to_cpu(cpu);
           generate_load(options_, stop_, 0, [this](const Sample& one) { samples_.push_back(one); });
         }) {}
   ~SampledLoad() { end(); }

@@ -17,7 +17,7 @@ struct LoadPlan {
   std::uint32_t probe_connections = 8;
   int wrk_connections = 64;  // wrk's keep-alive load, closed loop with a rest between requests
   int wrk_rest_ms = 10;
-  int cpu = -1;            // for wrk and the generator
+  int cpu = kAnyCpu;       // for wrk and the generator
   std::string wrk_script;  // bench/paced.lua
   std::string directory;   // for wrk's report
 };

@@ -54,10 +54,11 @@ class Shunt final : public Balancer {
         "}\n    release: {min_healthy: 1%}\n    pools:\n";
     for (std::size_t color = 0; color < kColors.size(); ++color) {
       config += std::string("      ") + kColors[color] + ": [";
-      const char* separator = "";
+      // Names of their own: the broken nodes stand in both pools.
+      int number = 0;
       for (const Endpoint& node : scene.nodes[color]) {
-        config += separator + ("\"" + node.to_string() + "\"");
-        separator = ", ";
+        config += std::string(number == 0 ? "" : ", ") + "{name: " + kColors[color] +
+                  std::to_string(++number) + ", address: \"" + node.to_string() + "\"}";
       }
       config += "]\n";
     }

@@ -1,6 +1,7 @@
 #include "tests/unit/admin/client.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -73,9 +74,9 @@ void Client::shutdown_send() {
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
-void Client::shrink_receive_buffer() {
-  const int bytes = 4096;
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+void Client::wait_for_hangup() const {
+  pollfd hangup{.fd = fd_.get(), .events = 0, .revents = 0};
+  EXPECT_EQ(::poll(&hangup, 1, static_cast<int>(kPatience.tv_sec) * 1000), 1);
 }
 
 bool Client::fill() {

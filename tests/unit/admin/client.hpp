@@ -33,7 +33,7 @@ class Client {
   [[nodiscard]] std::string receive_until(
       std::string_view text);             // what came, with `text` at the end
   [[nodiscard]] bool closed_by_server();  // waits for the end; false where bytes come instead
-  void shrink_receive_buffer();
+  void wait_for_hangup() const;           // without reading; of a Unix socket
 
   Response get(std::string_view target, std::string_view headers = {});
   Response post(std::string_view target, std::string_view body, std::string_view headers = {});

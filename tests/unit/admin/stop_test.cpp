@@ -24,7 +24,9 @@ TEST(AdminStop, ClosesIdleConnectionsAndRemovesTheSocket) {
 }
 
 TEST(AdminStop, FinishesTheAnswerUnderWay) {
-  RunningAdmin admin;
+  AdminLimits limits;
+  limits.stop_time = 60 * base::kSecond;
+  RunningAdmin admin(limits);
   admin.controller.hold();
   Client client = admin.unix_client();
   client.send(kRollback);
