@@ -24,9 +24,9 @@ struct Command {
   std::uint64_t connection = 0;                             // close: one connection by id
   std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the
                                              // pool being left, spread over this; close: the spread
-  std::optional<base::Duration> deadline;  // admin drain: close what is left after this
-  std::vector<std::string> skip;           // gates to waive ("min_healthy")
-  bool force = false;                      // waive all gates
+  std::optional<base::Duration> deadline;    // admin drain: close what is left after this
+  std::vector<std::string> skip;             // gates to waive ("min_healthy")
+  bool force = false;                        // waive all gates
   bool dry_run = false;
   bool not_durable = false;  // go ahead where the decision cannot be persisted in time
   std::optional<traffic::Epoch> if_epoch;
