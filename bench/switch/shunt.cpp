@@ -58,7 +58,8 @@ class Shunt final : public Balancer {
       int number = 0;
       for (const Endpoint& node : scene.nodes[color]) {
         config += std::string(number == 0 ? "" : ", ") + "{name: " + kColors[color] +
-                  std::to_string(++number) + ", address: \"" + node.to_string() + "\"}";
+                  std::to_string(number + 1) + ", address: \"" + node.to_string() + "\"}";
+        ++number;
       }
       config += "]\n";
     }

@@ -30,7 +30,8 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    line_.assign(torn_ ? "\n" : "");  // the rest of a line that got stuck halfway is lost
+    line_.clear();
+    if (torn_) line_ += '\n';  // the rest of a line that got stuck halfway is lost
     line_.append(message.payload.data(), message.payload.size());
     line_ += '\n';
     if (!write_line()) dropped_.fetch_add(1, std::memory_order_relaxed);

@@ -124,7 +124,9 @@ void Control::act() {
       publication_.reclaim();
       return;
     case 7:
-      return ask();
+      // Several at once, as control does: one may wait behind the walk of another.
+      for (std::uint32_t left = 1 + random_.below(3); left != 0; --left) ask();
+      return;
   }
 }
 
@@ -214,7 +216,19 @@ void Control::ask() {
     default:
       return;
   }
-  if (mailbox_.push(request)) wake();
+  if (!mailbox_.push(request)) return;
+  std::visit(
+      [this](auto asked) {
+        if constexpr (requires { asked->done; }) unanswered_.push_back(&asked->done);
+      },
+      request);
+  wake();
+}
+
+void Control::expect_answered() {
+  std::erase_if(unanswered_, [](const auto* done) { return done->load(); });
+  if (!unanswered_.empty()) violations_.add("the worker sleeps with mail left unread");
+  unanswered_.clear();
 }
 
 void Control::calm_down() {

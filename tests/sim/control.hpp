@@ -2,6 +2,7 @@
 // publishes roots at any moment, judges adoption, reclaims, and sends requests.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -38,6 +39,8 @@ class Control {
   [[nodiscard]] const proxy::WorkerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] bool closes_by_request() const noexcept { return close_was_asked_; }
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+  // What must hold whenever the worker sleeps: a request comes with a wake-up, so none waits.
+  void expect_answered();
   // What must hold once no connection is left.
   void expect_rest() const;
   // The records that the worker left since the last call.
@@ -75,6 +78,7 @@ class Control {
   std::deque<proxy::CloseRelays> closes_;
   std::deque<proxy::CancelClose> cancels_;
   proxy::StopAccepting stop_accepting_;
+  std::vector<const std::atomic<bool>*> unanswered_;  // their marks of completion
   std::vector<proxy::ConnectionEnd> ends_;
   bool close_was_asked_ = false;
   bool calm_ = false;

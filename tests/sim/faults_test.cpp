@@ -140,8 +140,8 @@ TEST(PlantedFault, BufferThatIsNotGivenBackIsFound) {
   EXPECT_THAT(first_violations<BufferNotGivenBack>(), Contains(HasSubstr("buffers")));
 }
 
-TEST(PlantedFault, DISABLED_MailThatIsLeftUnreadIsFound) {
-  EXPECT_THAT(first_violations<MailLeftUnread>(), Contains(HasSubstr("sleeps for good")));
+TEST(PlantedFault, MailThatIsLeftUnreadIsFound) {
+  EXPECT_THAT(first_violations<MailLeftUnread>(), Contains(HasSubstr("mail left unread")));
 }
 
 TEST(PlantedFault, EndThatIsAResetInDisguiseIsFound) {

@@ -356,6 +356,7 @@ int ScriptedKernel::submit_and_wait(base::Duration timeout) {
       continue;
     }
     if (!posted_.empty() || timeout == uring::kNoWait) return 0;
+    if (asleep) asleep();
     const base::Instant next = std::min(network_.next_time(), deadline);
     if (next == kNever) {
       if (asleep_for_good && asleep_for_good()) continue;

@@ -44,6 +44,8 @@ class ScriptedKernel {
 
   // Called at the begin of every call: here the rest of the process (the control thread) acts.
   std::function<void()> between;
+  // Called when the worker sleeps: nothing is left that could wake it at this instant.
+  std::function<void()> asleep;
   // Called when the worker sleeps and nothing can ever wake it; false: there is nothing left to do.
   std::function<bool()> asleep_for_good;
 

@@ -80,6 +80,7 @@ template <class K = ScriptedKernel>
     phases.act();
     control.act();
   };
+  kernel.asleep = [&] { control.expect_answered(); };
   kernel.asleep_for_good = [&] { return phases.next(); };
 
   SimulationResult result;
