@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import selectors
 import signal
 import socket
@@ -19,10 +20,13 @@ PATIENCE_S = float(os.environ.get("SHUNT_TEST_PATIENCE", "30"))
 
 
 def free_port(family=socket.AF_INET):
-    """A port that nobody listens on now."""
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on now. It lies below net.ipv4.ip_local_port_range, or a connection that another test
+    makes meanwhile could take it as its own local port."""
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1" if family == socket.AF_INET else "::1", random.randrange(10000, 32000)))
+                return probe.getsockname()[1]
 
 
 def wait_for(condition, what, timeout=PATIENCE_S):

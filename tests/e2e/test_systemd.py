@@ -139,6 +139,7 @@ def test_sockets_that_are_handed_over_are_served_by_every_worker(daemon, origins
     server = daemon(config.replace("{listen}", str(port)),
                     binary=passing(tmp_path, ("127.0.0.1", port)))
     assert [ask_colour(port) for _ in range(20)] == ["blue"] * 20
+    server.wait_healthy("green")
     server.switch("green")
     assert [ask_colour(port) for _ in range(20)] == ["green"] * 20
 
