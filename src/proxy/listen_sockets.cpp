@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "shunt/base/limits.hpp"
 #include "shunt/uring/system_kernel.hpp"
@@ -63,6 +65,24 @@ Result<UniqueFd> bound_socket(const Endpoint& address, bool share_port) {
   }
   return fd;
 }
+
+// A process that was killed leaves its listeners behind for some milliseconds: the kernel takes its
+// rings apart, and with them the accepts that hold the sockets, after the process is gone
+// (io_ring_exit_work). So an address in use is asked for again for a while.
+class AddressPatience {
+ public:
+  Result<UniqueFd> bound_alone(const Endpoint& address) {
+    while (true) {
+      auto fd = bound_socket(address, false);
+      if (fd || fd.error().code != ErrorCode::kConflict || waits_left_ == 0) return fd;
+      --waits_left_;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+ private:
+  std::uint32_t waits_left_ = 50;  // for all addresses together: a second
+};
 
 Result<Endpoint> local_address(int fd) {
   sockaddr_storage address;
@@ -135,7 +155,7 @@ class Opener {
     // Without SO_REUSEPORT first: a group lets in any socket of the same user, and two shunts on
     // one address would each get a part of the connections. Port 0 needs no probe, it is free.
     if (wanted.port() != 0) {
-      if (auto probe = bound_socket(wanted, false); !probe) {
+      if (auto probe = patience_.bound_alone(wanted); !probe) {
         // Both families by habit: a kernel without IPv6 serves the other one.
         if (is_any_v6(wanted) && service.listen.size() > 1 &&
             probe.error().code == ErrorCode::kUnavailable && no_ipv6()) {
@@ -179,6 +199,7 @@ class Opener {
   const traffic::Model& model_;
   std::vector<InheritedListener> inherited_;
   ListenSockets sockets_;
+  AddressPatience patience_;
 };
 
 }  // namespace

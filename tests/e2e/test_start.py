@@ -1,5 +1,6 @@
 """Start-up: errors that say the cause and the way out, and what the machine allows."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -10,7 +11,7 @@ import subprocess
 
 import pytest
 
-from harness import SHUNT, Daemon, wait_for, web
+from harness import SHUNT, Daemon, ask_colour, connect, wait_for, web
 
 SYS_IO_URING_SETUP = 425
 
@@ -64,6 +65,17 @@ def test_a_second_daemon_on_the_same_address_is_refused(tmp_path, daemon):
     first = daemon(config())
     text = config().replace("{listen}", str(first.port))
     start_fails(tmp_path / "second", text, [f"127.0.0.1:{first.port}", "in use"])
+
+
+def test_a_daemon_that_was_killed_starts_again_at_once(daemon, origins):
+    server = daemon(web("workers: 8\n", blue=origins("blue")))
+    for _ in range(8):
+        with contextlib.ExitStack() as held:
+            for _ in range(100):
+                held.enter_context(connect(server.port))
+            server.kill()  # the kernel closes the listeners when it has taken the rings apart
+            server.start()
+            assert ask_colour(server.port) == "blue"
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(tmp_path, daemon):
