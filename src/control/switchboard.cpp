@@ -1,5 +1,9 @@
 #include "src/control/switchboard.hpp"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -36,7 +40,14 @@ Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, Heal
               timing_.persist_retry, timing_.settle),
       tables_(parts.data_plane.publication().current().tables),
       revision_(parts.data_plane.publication().current().revision),
-      dirty_(model_.apps.size(), false) {}
+      dirty_(model_.apps.size(), false) {
+  const int fd = data_plane_.adoption_fd();
+  if (fd < 0) return;
+  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return;  // out of descriptors: polling does as well, a little later
+  news_.emplace(parts.io, own);
+  await_news();
+}
 
 // ---- The queue.
 
@@ -244,29 +255,54 @@ void Switchboard::commit() {
   }
   run.published = base::monotonic_now();
   ledger_.keep();
-  if (run.command.not_durable) ledger_.flush();
+  // What is not durable yet goes to disk with the acknowledgement: written now, it would take this
+  // CPU from the workers that are waited for.
+  spin_for_adoption();
   poll_adoption();
+}
+
+// Workers on other CPUs follow within a turn of their loops, which is shorter than going to sleep
+// here. One that needs this CPU follows the sooner the less of it is taken.
+void Switchboard::spin_for_adoption() {
+  constexpr base::Duration kSpin = 50 * base::kMicrosecond;
+  const Running& run = *running_;
+  if (run.revision == 0) return;
+  const proxy::Publication& publication = data_plane_.publication();
+  const int here = ::sched_getcpu();
+  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+    while (!publication.adopted(worker, run.revision)) {
+      if (data_plane_.cpu(worker) == here) return;
+      if (base::monotonic_now() >= run.published + kSpin) return;
+      __builtin_ia32_pause();
+    }
+  }
 }
 
 void Switchboard::poll_adoption() {
   Running& run = *running_;
   if (run.revision == 0) return finish();
-  const proxy::Publication& publication = data_plane_.publication();
-  if (run.poll == 0) {
-    // Workers on other CPUs follow within a turn of their loops: shorter than going to sleep here.
-    constexpr base::Duration kSpin = 50 * base::kMicrosecond;
-    const base::Instant until = run.published + kSpin;
-    while (!publication.adopted_by_all(run.revision) && base::monotonic_now() < until) {
-      __builtin_ia32_pause();
-    }
-  }
-  if (publication.adopted_by_all(run.revision) || base::monotonic_now() >= run.deadline) {
+  if (data_plane_.publication().adopted_by_all(run.revision) ||
+      base::monotonic_now() >= run.deadline) {
     return finish();
   }
-  constexpr base::Duration kPollMin = 100 * base::kMicrosecond;
+  // Workers tell when they follow; asking is for what they cannot tell: a worker that fell asleep,
+  // or has ended.
+  constexpr base::Duration kPollMin = base::kMillisecond;
   constexpr base::Duration kPollMax = 5 * base::kMillisecond;
   run.poll = run.poll == 0 ? kPollMin : std::min(run.poll + run.poll / 2, kPollMax);
   call_at(base::monotonic_now() + run.poll, &Switchboard::poll_adoption);
+}
+
+// A worker follows a newer revision than before.
+void Switchboard::await_news() {
+  news_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    lifetime_.guard([this](const boost::system::error_code& error) {
+                      if (error) return;
+                      ::eventfd_t count = 0;
+                      (void)::eventfd_read(news_->native_handle(), &count);
+                      await_news();
+                      if (running_ && running_->stage == Stage::kAdopting) poll_adoption();
+                    }));
 }
 
 void Switchboard::finish() {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "shunt/control/control_plane.hpp"
@@ -87,7 +88,9 @@ class Switchboard {
   void on_written(const PersistResult& result);
   void not_persisted(std::string why);
   void commit();
+  void spin_for_adoption();
   void poll_adoption();
+  void await_news();
   void finish();
   void begin_drains(const Running& run);
   void close_connections();
@@ -114,6 +117,7 @@ class Switchboard {
   WorkerRequests& requests_;
   boost::asio::steady_timer timer_;  // the running command's
   boost::asio::steady_timer rebuild_timer_;
+  std::optional<boost::asio::posix::stream_descriptor> news_;  // DataPlane::adoption_fd()
   Decisions decisions_;
   Ledger ledger_;
   std::vector<std::shared_ptr<const traffic::RoutingTable>> tables_;  // by AppId

@@ -1,8 +1,10 @@
 #include "shunt/proxy/data_plane.hpp"
 
 #include <sched.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "shunt/base/check.hpp"
 #include "src/proxy/listen_sockets.hpp"
@@ -42,8 +44,15 @@ class ThreadedDataPlane final : public DataPlane {
     if (!sockets) return tl::unexpected(std::move(sockets.error()));
     listening_ = std::move(sockets->listening);
 
-    const WorkerThread::Common common{&model, &publication_,           &live_,
-                                      &open_, options.connections_max, *features};
+    adoption_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!adoption_) return base::fail_errno(errno, "eventfd");
+    const WorkerThread::Common common{.model = &model,
+                                      .publication = &publication_,
+                                      .live = &live_,
+                                      .open = &open_,
+                                      .adoption_fd = adoption_.get(),
+                                      .connections_max = options.connections_max,
+                                      .features = *features};
     const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
     for (std::uint32_t index = 0; index < options.workers; ++index) {
       threads_.push_back(std::make_unique<WorkerThread>(index, common));
@@ -66,6 +75,8 @@ class ThreadedDataPlane final : public DataPlane {
       if (!publication_.adopted(index, revision)) threads_[index]->wake();
     }
   }
+  int adoption_fd() const noexcept override { return adoption_.get(); }
+  int cpu(std::uint32_t worker) const noexcept override { return threads_[worker]->cpu(); }
   bool send(std::uint32_t worker, const Request& request) noexcept override {
     return threads_[worker]->send(request);
   }
@@ -91,6 +102,7 @@ class ThreadedDataPlane final : public DataPlane {
   traffic::LiveCounts live_;
   OpenConnections open_;
   Publication publication_;
+  base::UniqueFd adoption_;
   std::vector<std::vector<base::Endpoint>> listening_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;  // the first to go
 };

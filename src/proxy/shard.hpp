@@ -62,6 +62,7 @@ struct WorkerSetup {
   std::vector<ListenerSocket> listeners;
   std::vector<traffic::AppId> app_of;  // by ServiceId
   int wake_fd = -1;                    // an eventfd; not owned
+  int adoption_fd = -1;  // an eventfd, written when a new root is followed; not owned; -1: nobody's
   Publication* publication = nullptr;
   SpscRing<Request>* mailbox = nullptr;
   Outbox* outbox = nullptr;

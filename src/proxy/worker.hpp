@@ -47,9 +47,7 @@ class Worker {
   [[nodiscard]] bool turn() noexcept {
     shard_.counters.turns.add();
     shard_.now = shard_.kernel.now();
-    shard_.root =
-        publication().begin_turn(shard_.setup.index, followed_, !shard_.connecting.empty());
-    followed_ = connector_.follow();
+    adopt();
     handle_completions();
     shard_.timers.advance(shard_.now, base::kWalkPerTurn,
                           [this](std::uint32_t slot) { timer(shard_.relays.at(slot)); });
@@ -68,14 +66,28 @@ class Worker {
  private:
   [[nodiscard]] Publication& publication() noexcept { return *shard_.setup.publication; }
 
+  // Reads the root and brings connecting relays in line with it. Control hears of it once all are.
+  void adopt() noexcept {
+    const std::uint32_t index = shard_.setup.index;
+    shard_.root = publication().begin_turn(index, followed_, !shard_.connecting.empty());
+    const traffic::Revision follows = connector_.follow();
+    if (follows == followed_) return;
+    followed_ = follows;
+    publication().note_followed(index, followed_, !shard_.connecting.empty());
+    if (shard_.setup.adoption_fd >= 0) shard_.kernel.signal(shard_.setup.adoption_fd);
+  }
+
   void handle_completions() noexcept {
-    std::array<uring::Completion, 32> batch;
+    std::array<uring::Completion, 16> batch;
     std::uint32_t handled = 0;
     while (handled < base::kCompletionsPerTurn) {
       const std::size_t count = shard_.kernel.reap(batch);
       for (std::size_t i = 0; i < count; ++i) handle(batch[i]);
       handled += static_cast<std::uint32_t>(count);
       if (count < batch.size()) break;
+      // A switch does not wait for the rest of a long turn.
+      if (publication().replaced(shard_.root)) [[unlikely]]
+        adopt();
     }
     shard_.counters.completions.add(handled);
   }
@@ -201,11 +213,9 @@ class Worker {
       wait = std::min(
           {shard_.timers.until_next(shard_.now), acceptor_.until_next(), buffers_.until_next()});
     }
-    if (wait != uring::kNoWait) {
-      // The wake-up's read is in the ring or goes there with this call, and an eventfd keeps its
-      // count: a wake() between the mark and the wait is not lost.
-      publication().go_offline(shard_.setup.index, followed_, !shard_.connecting.empty());
-    }
+    // The wake-up's read is in the ring or goes there with this call, and an eventfd keeps its
+    // count: a wake() between the mark and the wait is not lost.
+    publication().go_offline(shard_.setup.index, followed_, !shard_.connecting.empty());
     SHUNT_CHECK(shard_.kernel.submit_and_wait(wait) == 0);
   }
 

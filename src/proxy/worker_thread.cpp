@@ -27,6 +27,7 @@ WorkerThread::WorkerThread(std::uint32_t index, const Common& common)
   setup_.counters = &counters_;
   setup_.live = common.live;
   setup_.open = common.open;
+  setup_.adoption_fd = common.adoption_fd;
 }
 
 WorkerThread::~WorkerThread() {
@@ -39,6 +40,7 @@ base::Status WorkerThread::begin(std::vector<OwnedListener> listeners, int cpu) 
   wake_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!wake_) return base::fail_errno(errno, "eventfd");
   setup_.wake_fd = wake_.get();
+  cpu_ = cpu;
 
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);

@@ -27,6 +27,7 @@ class WorkerThread {
     Publication* publication = nullptr;
     traffic::LiveCounts* live = nullptr;
     OpenConnections* open = nullptr;
+    int adoption_fd = -1;
     std::uint32_t connections_max = 0;
     uring::Features features;
   };
@@ -41,6 +42,8 @@ class WorkerThread {
   [[nodiscard]] base::Status begin(std::vector<OwnedListener> listeners, int cpu);
   [[nodiscard]] base::Status wait_ready();
 
+  // As begin() was told; -1: not pinned.
+  [[nodiscard]] int cpu() const noexcept { return cpu_; }
   void wake() noexcept;
   // One sender's thread. False: full.
   [[nodiscard]] bool send(const Request& request) noexcept;
@@ -62,6 +65,7 @@ class WorkerThread {
   WorkerSetup setup_;
   base::UniqueFd wake_;
   pthread_t thread_{};
+  int cpu_ = -1;
   bool begun_ = false;
   std::string features_;            // written before ready_
   base::Status outcome_;            // written before ready_

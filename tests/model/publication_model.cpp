@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "shunt/base/check.hpp"
+
 namespace shunt::model {
 namespace {
 
@@ -138,6 +140,12 @@ class Explorer {
       next(state, i, "begins a connect", [&](State& s) { begin_connect(s, i); });
     }
     mark_online(state, i, "begins its next turn");
+    if (worker.pending < limits_.store_buffer && (!behind || faults_.noted_before_repointing)) {
+      next(state, i, "says that it follows its root", [&](State& s) {
+        s.workers[i].follows = s.workers[i].root;
+        store(s, i, worker_word(s.workers[i], true));  // release
+      });
+    }
     if (worker.pending < limits_.store_buffer) {
       next(state, i, "marks itself offline", [&](State& s) {
         settle(s.workers[i]);
@@ -159,9 +167,12 @@ class Explorer {
       settle(s.workers[i]);
       s.workers[i].root = kNone;
       s.workers[i].place = Place::kMarked;
-      store(s, i, worker_word(s.workers[i], true));
-      if (faults_.online_mark_is_release) return;
+      if (faults_.online_mark_is_release) {
+        store(s, i, worker_word(s.workers[i], true));
+        return;
+      }
       while (s.workers[i].pending > 0) drain_one(s, i);
+      s.words[i] = worker_word(s.workers[i], true);
     });
   }
 
@@ -189,6 +200,7 @@ class Explorer {
 
   static void store(State& state, int i, const Word& word) {
     Worker& worker = state.workers[i];
+    SHUNT_CHECK(worker.pending < kBufferMax);
     worker.buffer[worker.pending++] = word;
   }
 

@@ -9,10 +9,11 @@
 // because states that were seen before are not walked again.
 //
 // One worker's turn: mark online, read the root, re-point connects that are under way for an older
-// root (some of them now, the others next turn), begin connects picked from the root, and either go
-// on with the next turn or mark itself offline and sleep. A connect may succeed at any moment,
-// asleep too. The publisher replaces the root, judges workers and reclaims, in any order and as
-// often as it likes, also before an earlier root was adopted.
+// root (some of them now, the others next turn), say so once all are, begin connects picked from
+// the root, and either go on with the next turn (or with a root that came meanwhile, which is the
+// same here) or mark itself offline and sleep. A connect may succeed at any moment, asleep too. The
+// publisher replaces the root, judges workers and reclaims, in any order and as often as it likes,
+// also before an earlier root was adopted.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +31,7 @@ struct Faults {
   bool revision_advances_before_repointing = false;
   bool root_used_after_offline_mark = false;
   bool repointing_left_out = false;
+  bool noted_before_repointing = false;
 };
 
 struct Limits {

@@ -57,6 +57,11 @@ TEST(PublicationModel, FindsARootThatIsUsedAfterTheOfflineMark) {
   EXPECT_THAT(outcome.violation, HasSubstr("reclaimed root")) << story(outcome);
 }
 
+TEST(PublicationModel, FindsAWorkerThatSaysItFollowsBeforeItRePoints) {
+  const Outcome outcome = explore({}, {.noted_before_repointing = true});
+  EXPECT_THAT(outcome.violation, HasSubstr("connect to a left pool")) << story(outcome);
+}
+
 TEST(PublicationModel, FindsAWorkerThatDoesNotRePoint) {
   const Outcome outcome = explore({}, {.repointing_left_out = true});
   EXPECT_THAT(outcome.violation, HasSubstr("connect to a left pool")) << story(outcome);

@@ -52,7 +52,10 @@ class Stress {
         connect = root->revision;
       }
       if (connect == 0 && turn % 5 != 0) connect = root->revision;
-      if (connect == 0 || connect == root->revision) follows = root->revision;
+      if (connect == 0 || connect == root->revision) {
+        follows = root->revision;
+        if (turn % 3 == 0) publication_.note_followed(index, follows, connect != 0);
+      }
       turns_[index].value.store(turn, std::memory_order_relaxed);
       if (turn % 4 != 0) continue;
       publication_.go_offline(index, follows, connect != 0);

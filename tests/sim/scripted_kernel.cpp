@@ -45,8 +45,8 @@ int ScriptedKernel::add_wake() {
   return add_file({.kind = File::Kind::kWake});
 }
 
-void ScriptedKernel::signal(int wake_fd) {
-  ++files_.at(wake_fd).count;
+void ScriptedKernel::signal(int fd) {
+  if (File* file = file_of(fd, "signal")) ++file->count;
 }
 
 ScriptedKernel::Usage ScriptedKernel::usage() const {

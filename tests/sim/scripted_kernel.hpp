@@ -51,7 +51,6 @@ class ScriptedKernel {
 
   int add_listener(traffic::ServiceId service);
   int add_wake();
-  void signal(int wake_fd);  // an eventfd write
 
   struct Usage {
     std::size_t listeners = 0;
@@ -70,6 +69,7 @@ class ScriptedKernel {
   void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first, uring::Tag tag);
   void poll(int fd, std::uint32_t events, uring::Tag tag);
   void read_wake(int fd, uring::Tag tag);
+  void signal(int fd);  // the simulated control thread uses it too
   void cancel_fd(int fd, uring::Tag tag);
   void cancel_tag(uring::Tag target, uring::Tag tag);
   int submit_and_wait(base::Duration timeout);

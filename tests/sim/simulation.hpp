@@ -73,6 +73,7 @@ template <class K = ScriptedKernel>
     }
   }
   setup.wake_fd = kernel.add_wake();
+  setup.adoption_fd = kernel.add_wake();
   control.wake = [&] { kernel.signal(setup.wake_fd); };
 
   Phases phases(network, control, kernel, random, violations);

@@ -60,6 +60,12 @@ class DataPlane {
   [[nodiscard]] virtual Publication& publication() noexcept = 0;
   // Wakes every worker that has not adopted `revision` (an eventfd write each, nothing waits).
   virtual void wake(traffic::Revision revision) noexcept = 0;
+  // An eventfd that becomes readable when a worker follows a newer revision than before, so that
+  // the control thread sleeps while it waits for adoption; it reads the counter. -1: there is none,
+  // ask now and then.
+  [[nodiscard]] virtual int adoption_fd() const noexcept { return -1; }
+  // The CPU that the worker is pinned to; -1: none.
+  [[nodiscard]] virtual int cpu(std::uint32_t /*worker*/) const noexcept { return -1; }
   // False when the worker's mailbox is full: try again later. Control thread only.
   [[nodiscard]] virtual bool send(std::uint32_t worker, const Request& request) noexcept = 0;
   [[nodiscard]] virtual const WorkerCounters& counters(std::uint32_t worker) const noexcept = 0;

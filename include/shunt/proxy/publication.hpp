@@ -6,10 +6,12 @@
 //   connecting  it has relays whose connect is under way on behalf of some root
 //   revision    it has read this revision, and all of its connecting relays follow it
 //
-// Worker, on waking and once a turn:  word.store(online | revision, seq_cst); root.load(seq_cst).
-// Worker, before it sleeps:           word.store(offline | connecting | revision, release), after
-// the
-//                                     last use of the root.
+// Worker, on waking, once a turn, and between completions when the root was replaced:
+//                                     word.store(online | revision, seq_cst); root.load(seq_cst).
+// Worker, when its connecting relays follow that root:
+//                                     word.store(online | that root's revision, release).
+// Worker, before it enters the kernel: word.store(offline | connecting | revision, release), after
+//                                     the last use of the root.
 // Publisher:                          root.exchange(next, seq_cst), then reads every word seq_cst.
 //
 // A waking worker's online mark may still be in its store buffer while it reads the old root; the
@@ -49,7 +51,17 @@ class Publication {
     words_[index].value.store(encode(revision, connecting, true), std::memory_order_seq_cst);
     return root_.load(std::memory_order_seq_cst);
   }
-  // Before a wait that may block; the worker holds no root pointer any more.
+  // All connecting relays of the worker follow the root of `revision` that it holds: says so at
+  // once rather than with its next mark.
+  void note_followed(std::uint32_t index, traffic::Revision revision, bool connecting) noexcept {
+    words_[index].value.store(encode(revision, connecting, true), std::memory_order_release);
+  }
+  // Another root than this one is published: a hint, which begin_turn makes good.
+  [[nodiscard]] bool replaced(const traffic::RoutingRoot* root) const noexcept {
+    return root_.load(std::memory_order_relaxed) != root;
+  }
+  // Before the kernel is entered, where most of a worker's time goes; it holds no root pointer any
+  // more.
   void go_offline(std::uint32_t index, traffic::Revision revision, bool connecting) noexcept {
     words_[index].value.store(encode(revision, connecting, false), std::memory_order_release);
   }

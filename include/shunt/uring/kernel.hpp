@@ -101,6 +101,8 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   { kernel.poll(fd, events, tag) } -> std::same_as<void>;
   // Reads an eventfd's counter into memory of the kernel object; at most one in flight. result: 8.
   { kernel.read_wake(fd, tag) } -> std::same_as<void>;
+  // Writes an eventfd, at once.
+  { kernel.signal(fd) } -> std::same_as<void>;
   // Cancels every operation on a descriptor. Its own completion: the number cancelled (may be 0),
   // -ENOENT, or -EALREADY. Whatever it says, the operations complete by themselves, before or after
   // it, with -ECANCELED, or with their result when they were done already.

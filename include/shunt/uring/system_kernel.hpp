@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,6 +78,7 @@ class SystemKernel {
     io_uring_prep_read(sqe, fd, &wake_count_, sizeof(wake_count_), 0);
     sqe->user_data = tag.encode();
   }
+  void signal(int fd) noexcept { ::eventfd_write(fd, 1); }
   void cancel_fd(int fd, Tag tag) noexcept {
     io_uring_sqe* sqe = ring_->entry();
     io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
