@@ -75,7 +75,7 @@ Disturbance disturbance_of(const std::vector<Observation>& observations, std::ui
 }
 
 struct Durations {
-  std::vector<std::uint64_t> plain, durable, persist, store, adoption;
+  std::vector<std::uint64_t> plain, durable, inside, persist, store, adoption;
 
   void add(const Change& change) {
     (change.durable ? durable : plain).push_back(change.acknowledged - change.sent);
@@ -85,6 +85,7 @@ struct Durations {
     const auto& receipt = outcome.at("receipt").as_object();
     store.push_back(receipt.at("store_ns").to_number<std::uint64_t>());
     adoption.push_back(receipt.at("adoption_ns").to_number<std::uint64_t>());
+    if (!change.durable) inside.push_back(receipt.at("total_ns").to_number<std::uint64_t>());
     if (change.durable) persist.push_back(receipt.at("persist_ns").to_number<std::uint64_t>());
   }
 };
@@ -126,6 +127,7 @@ Figures analyse(const std::vector<Slice>& slices, bool with_disturbance) {
   figures.switches = blocks;
   figures.round_trip = spread_of(durations.plain);
   figures.round_trip_durable = spread_of(durations.durable);
+  figures.inside = spread_of(durations.inside);
   figures.persist = spread_of(durations.persist);
   figures.store = spread_of(durations.store);
   figures.adoption = spread_of(durations.adoption);

@@ -33,8 +33,9 @@ struct Figures {
   std::size_t switches = 0;
   Spread round_trip;  // not durable, or of the only kind
   Spread round_trip_durable;
-  Spread persist, store, adoption;  // from receipts: persist of the durable ones
-  Spread first_new;                 // command sent to the first answer from the new pool
+  // From receipts: the whole command where it is not durable, and persist where it is.
+  Spread inside, persist, store, adoption;
+  Spread first_new;  // command sent to the first answer from the new pool
   std::uint64_t never_new =
       0;  // switches after which no new connection reached the new pool in time
   // Connections that began after acknowledgement k and were answered by the other colour before
