@@ -58,6 +58,7 @@ void write_json(JsonWriter& json, const control::Receipt& receipt) {
   json.field("repointed", receipt.repointed);
   json.field("left_behind", receipt.left_behind);
   json.field("durable", receipt.durable);
+  json.field("adopted", receipt.adopted);
   json.field_strings("skipped", receipt.skipped);
   json.field("time", base::format_wall_time(receipt.wall_ms));
   json.end_object();

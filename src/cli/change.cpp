@@ -100,7 +100,7 @@ int perform(const Environment& environment, const CommonOptions& common,
   } else {
     environment.out << render_outcome(*outcome, environment.color) << std::flush;
   }
-  if (!options.wait || options.dry_run) return kDone;
+  if (!options.wait || options.dry_run) return exit_code_of_outcome(*outcome);
   WaitFor wanted = change.wait_for(*outcome);
   wanted.goal = *options.wait;
   // The daemon named the app; "-" would turn ambiguous if a reload added one meanwhile.

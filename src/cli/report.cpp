@@ -30,12 +30,18 @@ std::string line_of_next(const json::object& body) {
   return next.empty() ? "" : "next: " + joined(next, " | ") + '\n';
 }
 
+// Nothing was published where there is no receipt.
+bool is_adopted(const json::object& receipt) {
+  return !receipt.contains("adopted") || flag_at(receipt, "adopted");
+}
+
 std::string lines_of_receipt(const json::object& receipt, bool color) {
   const auto span = [&](const char* name) { return fine_duration(number_at(receipt, name)); };
   std::string line = "  total " + span("total_ns") + ": gates " + span("gates_ns") + ", persist " +
                      span("persist_ns") + ", store " + span("store_ns") + ", adoption " +
                      span("adoption_ns") + "; ";
   line += flag_at(receipt, "durable") ? "durable" : painted("NOT DURABLE", Color::kYellow, color);
+  if (!is_adopted(receipt)) line += painted(", NOT YET FOLLOWED", Color::kYellow, color);
   line += '\n';
   if (const auto skipped = texts_at(receipt, "skipped"); !skipped.empty()) {
     line += "  " + painted("waived: " + joined(skipped, ", "), Color::kYellow, color) + '\n';
@@ -65,6 +71,10 @@ int exit_code_of(int status, const json::object& body) {
   if (kind == "epoch_moved" || status == 412) return kEpochMoved;
   if (kind == "invalid" || kind == "bad_request") return kUsage;
   return kFailed;
+}
+
+int exit_code_of_outcome(const json::object& outcome) {
+  return is_adopted(object_at(outcome, "receipt")) ? kDone : kTimedOut;
 }
 
 std::string render_outcome(const json::object& outcome, bool color) {

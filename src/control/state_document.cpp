@@ -62,6 +62,7 @@ json::object to_json(const Receipt& receipt) {
           {"repointed", receipt.repointed},
           {"left_behind", receipt.left_behind},
           {"durable", receipt.durable},
+          {"adopted", receipt.adopted},
           {"skipped", to_json(receipt.skipped)},
           {"wall_ms", receipt.wall_ms}};
 }
@@ -83,6 +84,7 @@ Receipt receipt_of(const json::object& object) {
   receipt.repointed = number(object.at("repointed"));
   receipt.left_behind = number(object.at("left_behind"));
   receipt.durable = object.at("durable").as_bool();
+  receipt.adopted = object.at("adopted").as_bool();
   receipt.skipped = strings_of(object.at("skipped"));
   receipt.wall_ms = object.at("wall_ms").to_number<std::int64_t>();
   return receipt;

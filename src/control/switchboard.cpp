@@ -1,8 +1,6 @@
 #include "src/control/switchboard.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -261,50 +259,6 @@ void Switchboard::commit() {
   poll_adoption();
 }
 
-// Workers on other CPUs follow within a turn of their loops, which is shorter than going to sleep
-// here. One that needs this CPU follows the sooner the less of it is taken.
-void Switchboard::spin_for_adoption() {
-  constexpr base::Duration kSpin = 50 * base::kMicrosecond;
-  const Running& run = *running_;
-  if (run.revision == 0) return;
-  const proxy::Publication& publication = data_plane_.publication();
-  const int here = ::sched_getcpu();
-  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
-    while (!publication.adopted(worker, run.revision)) {
-      if (data_plane_.cpu(worker) == here) return;
-      if (base::monotonic_now() >= run.published + kSpin) return;
-      __builtin_ia32_pause();
-    }
-  }
-}
-
-void Switchboard::poll_adoption() {
-  Running& run = *running_;
-  if (run.revision == 0) return finish();
-  if (data_plane_.publication().adopted_by_all(run.revision) ||
-      base::monotonic_now() >= run.deadline) {
-    return finish();
-  }
-  // Workers tell when they follow; asking is for what they cannot tell: a worker that fell asleep,
-  // or has ended.
-  constexpr base::Duration kPollMin = base::kMillisecond;
-  constexpr base::Duration kPollMax = 5 * base::kMillisecond;
-  run.poll = run.poll == 0 ? kPollMin : std::min(run.poll + run.poll / 2, kPollMax);
-  call_at(base::monotonic_now() + run.poll, &Switchboard::poll_adoption);
-}
-
-// A worker follows a newer revision than before.
-void Switchboard::await_news() {
-  news_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                    lifetime_.guard([this](const boost::system::error_code& error) {
-                      if (error) return;
-                      ::eventfd_t count = 0;
-                      (void)::eventfd_read(news_->native_handle(), &count);
-                      await_news();
-                      if (running_ && running_->stage == Stage::kAdopting) poll_adoption();
-                    }));
-}
-
 void Switchboard::finish() {
   Running& run = *running_;
   Outcome outcome = std::move(run.plan.outcome);
@@ -312,10 +266,10 @@ void Switchboard::finish() {
   std::vector<std::string> silent;
   if (run.revision != 0) {
     receipt.adoption = base::monotonic_now() - run.published;
-    const proxy::Publication& publication = data_plane_.publication();
-    for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
-      if (!publication.adopted(worker, run.revision)) silent.push_back(std::to_string(worker));
+    for (std::uint32_t worker = 0; worker < run.followed.size(); ++worker) {
+      if (!run.followed[worker]) silent.push_back(std::to_string(worker));
     }
+    receipt.adopted = silent.empty();
   }
   if (run.plan.release) {
     const traffic::App& app = model_.apps[run.plan.app];

@@ -77,6 +77,7 @@ class Switchboard {
     base::Instant deadline = 0;  // of the stage
     base::Instant published = 0;
     traffic::Revision revision = 0;  // that carries the plan; 0: nothing was published
+    std::vector<bool> followed;      // by worker: it adopted `revision`
     std::uint64_t repointed_before = 0;
     base::Duration poll = 0;  // next interval of asking for adoption
   };
@@ -89,6 +90,7 @@ class Switchboard {
   void not_persisted(std::string why);
   void commit();
   void spin_for_adoption();
+  [[nodiscard]] bool followed_by_all();
   void poll_adoption();
   void await_news();
   void finish();

@@ -62,6 +62,7 @@ struct Receipt {
   std::uint64_t repointed = 0;    // connects taken back from the old pool
   std::uint64_t left_behind = 0;  // established connections on the old pool
   bool durable = true;
+  bool adopted = true;               // false: a worker had not followed when the wait for it ended
   std::vector<std::string> skipped;  // gates that were waived although they failed
   std::int64_t wall_ms = 0;
 };

@@ -87,7 +87,7 @@ TEST(OutcomeJson, OfASwitchIsAsDocumented) {
   expect_json(answer.body, R"({"kind": "done", "changed": true, "dry_run": false, "replayed": false,
     "app": "web", "message": "green is live", "active": "green", "epoch": 42,
     "receipt": {"epoch": 42, "from": "blue", "to": "green", "gates_ns": 1, "persist_ns": 2, "store_ns": 3,
-      "adoption_ns": 4, "total_ns": 5, "repointed": 6, "left_behind": 903, "durable": true,
+      "adoption_ns": 4, "total_ns": 5, "repointed": 6, "left_behind": 903, "durable": true, "adopted": true,
       "skipped": ["min_healthy"], "time": "2026-11-23T10:00:00.000Z"},
     "nodes": [], "closed": 0, "reasons": [], "next": []})");
 }

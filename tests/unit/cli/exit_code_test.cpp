@@ -30,6 +30,15 @@ TEST(Exit0, WhereItIsSoAlready) {
   EXPECT_EQ(ran.out, "web: green is live already, epoch 42 (changed: false)\n");
 }
 
+TEST(Exit4, WhereAWorkerHadNotFollowedInTime) {
+  std::string late = answers::switched;
+  late.replace(late.find("\"durable\""), 0, "\"adopted\": false, ");
+  ScriptedDaemon daemon(in_turn({http(200, late)}));
+  const Ran ran = run_at(daemon, "switch green");
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_THAT(ran.out, HasSubstr("durable, NOT YET FOLLOWED\n"));
+}
+
 TEST(Exit1, WhereANameIsNotFound) {
   ScriptedDaemon daemon([](const SeenRequest& request) {
     if (request.method == "GET") return http(200, answers::snapshot(answers::app(0)));

@@ -213,6 +213,22 @@ TEST(Switch, IsAcknowledgedOnlyWhenEveryWorkerFollows) {
   EXPECT_GT((*answer)->receipt.adoption, 0U);
 }
 
+// Worker 0 wakes after it was judged, on its way to the new root; worker 1 is still waited for.
+TEST(Switch, AWorkerThatWasJudgedAdoptedOnceStaysSo) {
+  ControlRig rig;
+  rig.start();
+  rig.data_plane->keep_busy(1, true);
+  const auto answer = rig.apply(switch_command("green"));
+  rig.run_until([&] { return rig.revision() == 2; });
+  for (int turn = 0; turn < 20; ++turn) rig.io.run_one();
+  EXPECT_FALSE(answer->has_value());
+  rig.data_plane->worker[0].revision = 1;
+  rig.data_plane->keep_busy(0);
+  rig.data_plane->follow(1);
+  rig.run_until([&] { return answer->has_value(); });
+  EXPECT_TRUE((*answer)->receipt.adopted) << (*answer)->message;
+}
+
 TEST(Switch, StandsThoughAWorkerDoesNotAnswerAndNamesIt) {
   ControlRig rig;
   rig.timing.adoption_wait = base::kMillisecond;
@@ -222,6 +238,7 @@ TEST(Switch, StandsThoughAWorkerDoesNotAnswerAndNamesIt) {
   EXPECT_EQ(outcome.kind, OutcomeKind::kDone);
   EXPECT_TRUE(outcome.changed);
   EXPECT_THAT(outcome.message, HasSubstr("worker 1 has not followed yet"));
+  EXPECT_FALSE(outcome.receipt.adopted);
   EXPECT_THAT(rig.events.last("adoption").message, HasSubstr("worker 1"));
   EXPECT_EQ(rig.plane->status().process.retained_roots, 1U);
   rig.data_plane->follow(1);
