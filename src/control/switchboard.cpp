@@ -224,7 +224,7 @@ void Switchboard::not_persisted(std::string why) {
   outcome.message = "nothing changed: " + why;
   outcome.reasons = {{"persist", std::move(why)}};
   outcome.next = {"shunt status"};
-  if (command.verb != Verb::kSwitch) outcome.next.push_back("the same with --not-durable");
+  if (command.verb != Verb::kSwitch) outcome.next.emplace_back("the same with --not-durable");
   answer(std::move(outcome));
 }
 

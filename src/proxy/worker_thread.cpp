@@ -1,8 +1,8 @@
 #include "src/proxy/worker_thread.hpp"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/eventfd.h>
+#include <csignal>
 
 #include <cerrno>
 #include <cstdio>

@@ -10,7 +10,6 @@ namespace shunt::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST(Exit0, WithTheReceiptWhereItWasDone) {

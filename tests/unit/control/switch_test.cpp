@@ -6,7 +6,6 @@
 namespace shunt::control {
 namespace {
 
-using test::admin_command;
 using test::ControlRig;
 using test::rollback_command;
 using test::switch_command;
