@@ -2,9 +2,9 @@
 
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <csignal>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <thread>
 
