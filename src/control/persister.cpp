@@ -1,11 +1,12 @@
 #include "shunt/control/persister.hpp"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
-
-#include <boost/asio/post.hpp>
 
 #include "shunt/base/check.hpp"
 #include "shunt/control/scheduling.hpp"
@@ -17,13 +18,21 @@ namespace {
 // up more than the commands that time out behind it.
 constexpr std::size_t kJobsMax = 256;
 
+int open_eventfd() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return fd;
+}
+
 }  // namespace
 
 Persister::Persister(StateStore store, boost::asio::any_io_executor control)
     : store_(std::move(store)),
       syncs_(store_.syncs()),
-      control_(std::move(control)),
-      thread_([this] { run(); }) {}
+      news_(std::move(control), open_eventfd()),
+      thread_([this] { run(); }) {
+  await_answers();
+}
 
 Persister::~Persister() {
   {
@@ -83,10 +92,31 @@ void Persister::run() {
     result.write = store_.write(job.json);
     result.durable = result.write.ok && syncs_;
     result.took = base::monotonic_now() - job.submitted;
-    boost::asio::post(control_, [done = std::move(job.done), result = std::move(result)]() mutable {
-      if (done) done(std::move(result));
-    });
+    {
+      const std::lock_guard guard(mutex_);
+      answers_.push_back({std::move(job.done), std::move(result)});
+    }
+    (void)::eventfd_write(news_.native_handle(), 1);
   }
+}
+
+// Cancelled, with nothing of `this` touched, when the Persister goes.
+void Persister::await_answers() {
+  news_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                   [this](const boost::system::error_code& error) {
+                     if (error) return;
+                     ::eventfd_t count = 0;
+                     (void)::eventfd_read(news_.native_handle(), &count);
+                     std::vector<Answer> answers;
+                     {
+                       const std::lock_guard guard(mutex_);
+                       answers.swap(answers_);
+                     }
+                     await_answers();
+                     for (Answer& answer : answers) {
+                       if (answer.done) answer.done(std::move(answer.result));
+                     }
+                   });
 }
 
 }  // namespace shunt::control

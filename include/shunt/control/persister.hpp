@@ -1,5 +1,5 @@
 // Persister: the thread that writes decisions, so that a stuck disk stalls neither traffic nor the
-// control thread. Answers come back as handlers posted to the control thread's executor.
+// control thread. Answers come back as handlers that the control thread's executor runs.
 #pragma once
 
 #include <condition_variable>
@@ -9,8 +9,10 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "shunt/base/clock.hpp"
 #include "shunt/control/state_store.hpp"
@@ -29,7 +31,8 @@ class Persister {
   using Done = std::function<void(PersistResult)>;
   using Ticket = std::uint64_t;
 
-  // Starts the thread. `control` runs the answers.
+  // Starts the thread. `control` runs the answers. Throws std::system_error without a descriptor or
+  // a thread: at the start of a process only.
   Persister(StateStore store, boost::asio::any_io_executor control);
   ~Persister();  // writes what was submitted and joins; answers that are still to come are dropped
   Persister(const Persister&) = delete;
@@ -51,17 +54,25 @@ class Persister {
     base::Instant submitted = 0;
     std::uint64_t acknowledged = 0;  // not 0: a note, no document
   };
+  struct Answer {
+    Done done;
+    PersistResult result;
+  };
   void run();
+  void await_answers();
 
   StateStore store_;  // the thread's, after construction
   const bool syncs_;
-  const boost::asio::any_io_executor control_;
+  // An eventfd, written when there are answers. Posting them instead would wake the control thread
+  // while the executor's own lock is held: with both on one CPU it wakes only to wait for that.
+  boost::asio::posix::stream_descriptor news_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::deque<Job> jobs_;    // guarded by mutex_
-  bool stopping_ = false;   // guarded by mutex_
-  Ticket last_ticket_ = 0;  // control thread's
-  std::thread thread_;      // last: starts when all else stands
+  std::deque<Job> jobs_;         // guarded by mutex_
+  std::vector<Answer> answers_;  // guarded by mutex_
+  bool stopping_ = false;        // guarded by mutex_
+  Ticket last_ticket_ = 0;       // control thread's
+  std::thread thread_;           // last: starts when all else stands
 };
 
 }  // namespace shunt::control
