@@ -98,6 +98,7 @@ void write_json(JsonWriter& json, const control::AppStatus& app) {
   json.field("name", app.name);
   json.field("active", app.active);
   json.field("epoch", app.epoch);
+  json.field("adopted", app.adopted);
   json.field("last", traffic::to_string(app.last));
   if (app.last_receipt) {
     json.key("last_receipt");

@@ -236,6 +236,10 @@ void Daemon::entered(StopPhase phase) {
       watchdog_.cancel();
       admin_.stop([this] { io_.stop(); });
       break;
+    case StopPhase::kAbandoned:
+      // No destructor: each would wait for the worker. Decisions are on disk already.
+      std::cerr << "shunt: a worker does not end; the process ends without it\n" << std::flush;
+      ::_exit(1);
   }
 }
 

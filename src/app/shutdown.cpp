@@ -26,9 +26,17 @@ void Shutdown::signalled() {
       close();
       break;
     case StopPhase::kClosing:
+      abandon();
+      break;
     case StopPhase::kEnded:
+    case StopPhase::kAbandoned:
       break;
   }
+}
+
+void Shutdown::abandon() {
+  timer_.cancel();
+  enter(StopPhase::kAbandoned);
 }
 
 void Shutdown::enter(StopPhase phase) {
@@ -67,6 +75,7 @@ void Shutdown::linger() {
 void Shutdown::close() {
   timer_.cancel();
   enter(StopPhase::kClosing);
+  closing_ends_ = base::monotonic_now() + options_.close_within;
   unsent_.clear();
   for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
     unsent_.emplace_back(worker, proxy::StopWorker{});
@@ -81,6 +90,7 @@ void Shutdown::wait_for_workers() {
     ended = ended && data_plane_.ended(worker);
   }
   if (ended) return enter(StopPhase::kEnded);
+  if (base::monotonic_now() >= closing_ends_) return abandon();
   after(kLook, &Shutdown::wait_for_workers);
 }
 

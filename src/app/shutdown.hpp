@@ -23,7 +23,18 @@
 
 namespace shunt::app {
 
-enum class StopPhase : std::uint8_t { kRunning, kDelaying, kLingering, kClosing, kEnded };
+//   running ──signal──► delaying ──delay──► lingering ──grace, or all ended──► closing ──► ended
+//                          └────────────────────┴──────second signal────────────►┘ │
+//                        a worker does not end within the bound, or another signal ▼
+//                                                                            abandoned
+enum class StopPhase : std::uint8_t {
+  kRunning,
+  kDelaying,
+  kLingering,
+  kClosing,
+  kEnded,
+  kAbandoned,  // a worker is stuck: the process has to end without it
+};
 
 // Lives on the control thread.
 class Shutdown {
@@ -31,12 +42,14 @@ class Shutdown {
   struct Options {
     base::Duration delay = 0;
     base::Duration grace = 0;
+    // For closing what is left: thousands of connections take a fraction of a second.
+    base::Duration close_within = 10 * base::kSecond;
   };
-  // entered: told of each phase as it begins; kEnded comes last, once.
+  // entered: told of each phase as it begins; kEnded or kAbandoned comes last, once.
   Shutdown(boost::asio::io_context& io, proxy::DataPlane& data_plane, const Options& options,
            std::function<void(StopPhase)> entered);
 
-  // The first call begins, the second closes at once; more change nothing.
+  // The first call begins, the second closes at once, a third does not wait for that either.
   void signalled();
   [[nodiscard]] StopPhase phase() const noexcept { return phase_; }
 
@@ -47,6 +60,7 @@ class Shutdown {
   void linger();
   void close();
   void wait_for_workers();
+  void abandon();
   void send_to_all();
   [[nodiscard]] std::uint64_t relays() const;
 
@@ -56,6 +70,7 @@ class Shutdown {
   const std::function<void(StopPhase)> entered_;
   StopPhase phase_ = StopPhase::kRunning;
   base::Instant grace_ends_ = 0;
+  base::Instant closing_ends_ = 0;
   std::deque<proxy::StopAccepting> stops_;                       // one a worker; stay put
   std::deque<std::pair<std::uint32_t, proxy::Request>> unsent_;  // a full mailbox is tried again
 };

@@ -105,7 +105,10 @@ int perform(const Environment& environment, const CommonOptions& common,
   wanted.goal = *options.wait;
   // The daemon named the app; "-" would turn ambiguous if a reload added one meanwhile.
   if (const std::string app = raw_at(*outcome, "app"); !app.empty()) wanted.app = app;
-  return wait_for(environment, session.client(), wanted, session.patience(), true, common.json);
+  const int code =
+      wait_for(environment, session.client(), wanted, session.patience(), true, common.json);
+  // Whatever else was reached: the change is not done where a worker does not follow.
+  return code == kDone && wanted.goal != Goal::kAdopted ? exit_code_of_outcome(*outcome) : code;
 }
 
 }  // namespace shunt::cli

@@ -145,10 +145,13 @@ Progress judge(const WaitFor& wanted, const json::object& app) {
                   std::to_string(number_at(app, "epoch")));
   }
   if (wanted.goal == Goal::kAdopted) {
-    // A receipt is written when every worker has followed; an epoch ahead of it is on its way.
+    // An epoch ahead of its receipt is on its way.
     const auto followed = maybe_number_at(object_at(app, "last_receipt"), "epoch");
     const std::uint64_t epoch = number_at(app, "epoch");
-    if (followed && *followed < epoch) return waiting("epoch " + std::to_string(epoch));
+    const bool adopted = !app.contains("adopted") || flag_at(app, "adopted");
+    if (!adopted || (followed && *followed < epoch)) {
+      return waiting("epoch " + std::to_string(epoch) + ": not every worker follows");
+    }
     return reached("epoch " + std::to_string(epoch) + ": adopted");
   }
   return wanted.nodes.empty() ? judge_pool(wanted, app) : judge_nodes(wanted, app);

@@ -24,6 +24,7 @@ class AppReport {
     status.name = app_.name;
     status.active = app_.pools[release_.active].name;
     status.epoch = release_.epoch;
+    status.adopted = sources_.switchboard.adopted();
     status.last = release_.last;
     status.last_receipt = restored_.last_receipt;
     status.recovered_unacknowledged = restored_.recovered_unacknowledged;

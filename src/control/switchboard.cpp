@@ -50,7 +50,7 @@ Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, Heal
 // ---- The queue.
 
 void Switchboard::apply(Command command, Done done) {
-  const bool rollback = command.verb == Verb::kRollback;
+  const bool rollback = command.verb == Verb::kRollback && !command.dry_run;
   if (queue_.size() >= (rollback ? kQueueWithRollbacksMax : kQueueMax)) {
     Outcome outcome;
     outcome.kind = OutcomeKind::kUnavailable;
@@ -60,14 +60,9 @@ void Switchboard::apply(Command command, Done done) {
     return done(std::move(outcome));
   }
   queue_.push_back({std::move(command), std::move(done), base::monotonic_now()});
-  if (rollback) {
-    ++rollbacks_waiting_;
-    if (running_ && running_->stage != Stage::kDeciding) {
-      running_->deadline = std::min(running_->deadline, deadline_after(timing_.hurried_wait));
-      if (running_->stage != Stage::kAdopting) {
-        call_at(running_->deadline, &Switchboard::on_deadline);
-      }
-    }
+  if (running_ && running_->stage != Stage::kDeciding && rollback_waits()) {
+    running_->deadline = std::min(running_->deadline, deadline_after(timing_.hurried_wait));
+    if (running_->stage != Stage::kAdopting) call_at(running_->deadline, &Switchboard::on_deadline);
   }
   run_next();
 }
@@ -77,7 +72,6 @@ void Switchboard::run_next() {
   while (!running_ && !queue_.empty()) {
     Waiting next = std::move(queue_.front());
     queue_.pop_front();
-    if (next.command.verb == Verb::kRollback) --rollbacks_waiting_;
     running_ = std::make_unique<Running>();
     running_->command = std::move(next.command);
     running_->done = std::move(next.done);
@@ -113,8 +107,22 @@ void Switchboard::answer(Outcome outcome) {
   if (!nested) run_next();
 }
 
+// A rollback that waits behind the running command would undo it, so that must not take long. One
+// of another app, one that only asks, and one behind a rollback that is running already undo
+// nothing sooner by that.
+bool Switchboard::rollback_waits() const noexcept {
+  const Command& running = running_->command;
+  if (running.verb == Verb::kRollback) return false;
+  return std::any_of(queue_.begin(), queue_.end(), [&](const Waiting& waiting) {
+    const Command& command = waiting.command;
+    // With one app its name may be left out.
+    const bool same_app = model_.apps.size() == 1 || command.app == running.app;
+    return command.verb == Verb::kRollback && !command.dry_run && same_app;
+  });
+}
+
 base::Instant Switchboard::deadline_after(base::Duration usual) const noexcept {
-  const base::Duration most = rollbacks_waiting_ > 0 ? timing_.hurried_wait : usual;
+  const base::Duration most = rollback_waits() ? timing_.hurried_wait : usual;
   return base::monotonic_now() + std::min(usual, most);
 }
 
@@ -212,6 +220,10 @@ void Switchboard::on_written(const PersistResult& result) {
 
 void Switchboard::on_deadline() {
   if (running_->stage == Stage::kClosing) return closed(running_->plan.outcome.closed, false);
+  if (rollback_waits()) {  // the disk may be well: it had less time than it is given otherwise
+    ledger_.take_back();
+    return not_persisted("a rollback waits, and the disk has not answered yet");
+  }
   const std::string why = "the disk has not answered in time";
   ledger_.take_back(why);
   not_persisted(why);

@@ -53,6 +53,10 @@ class Switchboard {
   [[nodiscard]] bool idle() const noexcept { return !running_ && queue_.empty(); }
   [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
+  // Every worker follows what is published now.
+  [[nodiscard]] bool adopted() const noexcept {
+    return data_plane_.publication().adopted_by_all(revision_);
+  }
   [[nodiscard]] traffic::Revision revision() const noexcept { return revision_; }
   [[nodiscard]] std::size_t retained() const noexcept { return retained_; }
   [[nodiscard]] const traffic::RoutingTable& table(traffic::AppId app) const noexcept {
@@ -105,6 +109,7 @@ class Switchboard {
 
   [[nodiscard]] AppDocument staged_record() const;
   [[nodiscard]] std::optional<OperationRecord> operation(const Outcome& outcome) const;
+  [[nodiscard]] bool rollback_waits() const noexcept;
   [[nodiscard]] base::Instant deadline_after(base::Duration usual) const noexcept;
   void call_at(base::Instant when, void (Switchboard::*then)());
   void on_deadline();
@@ -132,7 +137,6 @@ class Switchboard {
   std::unique_ptr<Running> running_;
   bool busy_ = false;  // in the loop over the queue, or in an answer: no nesting
   bool stopping_ = false;
-  std::uint32_t rollbacks_waiting_ = 0;
   std::uint64_t commands_ = 0;  // begun so far
   std::uint64_t wait_ = 0;      // number of the wait that counts, earlier ones are over
   Lifetime lifetime_;

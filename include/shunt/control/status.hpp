@@ -64,6 +64,7 @@ struct AppStatus {
   std::string name;
   std::string active;
   traffic::Epoch epoch = 0;
+  bool adopted = true;  // every worker follows what is published now
   traffic::DecisionKind last = traffic::DecisionKind::kInitial;
   std::optional<Receipt> last_receipt;
   bool recovered_unacknowledged = false;

@@ -179,7 +179,7 @@ TEST(StatusJson, IsAsDocumented) {
     "process": {"version": "0.1.0", "pid": 1, "started": "1970-01-01T00:00:00.000Z",
       "config": "/etc/shunt.yaml", "phase": "ready", "phase_reason": "", "workers": 2, "capacity": 9900,
       "features": "f", "revision": 7, "connections": 12},
-    "apps": [{"name": "web", "active": "green", "epoch": 2, "last": "switch", "last_receipt": null,
+    "apps": [{"name": "web", "active": "green", "epoch": 2, "adopted": true, "last": "switch", "last_receipt": null,
       "recovered_unacknowledged": false, "rollback_to": "blue", "rollback_why_not": "",
       "balance": "round_robin",
       "services": [{"name": "default", "listen": ["[::1]:8080"], "accepted": 0, "open": 0, "refused": 0,

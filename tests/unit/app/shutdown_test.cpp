@@ -30,7 +30,7 @@ class FakeDataPlane final : public proxy::DataPlane {
       ++accepts_stopped;
       (*stop)->done.store(true, std::memory_order_release);
     }
-    if (std::holds_alternative<proxy::StopWorker>(request)) ended_[worker] = true;
+    if (std::holds_alternative<proxy::StopWorker>(request)) ended_[worker] = worker != stuck;
     return true;
   }
   const proxy::WorkerCounters& counters(std::uint32_t worker) const noexcept override {
@@ -57,6 +57,8 @@ class FakeDataPlane final : public proxy::DataPlane {
 
   bool mailbox_full = false;
   int accepts_stopped = 0;
+
+  std::uint32_t stuck = UINT32_MAX;  // this worker never ends
 
  private:
   static constexpr std::uint32_t kWorkers = 2;
@@ -129,6 +131,26 @@ TEST_F(ShutdownTest, ASecondSignalClosesAtOnceInAnyPhase) {
   EXPECT_THAT(entered_, ElementsAre(StopPhase::kDelaying, StopPhase::kClosing, StopPhase::kEnded));
   shutdown_->signalled();  // a third changes nothing
   EXPECT_EQ(shutdown_->phase(), StopPhase::kEnded);
+}
+
+TEST_F(ShutdownTest, AWorkerThatDoesNotEndIsAbandonedAtTheNextSignal) {
+  data_plane_.stuck = 1;
+  make(kLong, kLong).signalled();
+  shutdown_->signalled();
+  for (int i = 0; i < 3; ++i) run_some();
+  EXPECT_EQ(shutdown_->phase(), StopPhase::kClosing);
+  shutdown_->signalled();
+  EXPECT_EQ(entered_.back(), StopPhase::kAbandoned);
+}
+
+TEST_F(ShutdownTest, AWorkerThatDoesNotEndIsAbandonedAfterABound) {
+  data_plane_.stuck = 0;
+  shutdown_.emplace(io_, data_plane_,
+                    Shutdown::Options{.delay = 1, .grace = 1, .close_within = base::kMillisecond},
+                    [this](StopPhase phase) { entered_.push_back(phase); });
+  shutdown_->signalled();
+  run_until(StopPhase::kAbandoned);
+  EXPECT_EQ(shutdown_->phase(), StopPhase::kAbandoned);
 }
 
 TEST_F(ShutdownTest, AFullMailboxIsTriedAgain) {

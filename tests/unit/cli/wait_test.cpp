@@ -83,6 +83,10 @@ TEST(Adopted, IsAnEpochWithItsReceipt) {
   EXPECT_EQ(judged(wanted, R"({"epoch": 43, "last_receipt": {"epoch": 42}})").state,
             State::kWaiting);
   EXPECT_EQ(judged(wanted, R"({"epoch": 1, "last_receipt": null})").state, State::kReached);
+  EXPECT_EQ(
+      judged(wanted, R"({"epoch": 42, "adopted": false, "last_receipt": {"epoch": 42}})").state,
+      State::kWaiting)
+      << "a receipt says what was when the wait for the workers ended";
 }
 
 TEST(Waiting, EndsWhenThePoolIsDrained) {

@@ -159,6 +159,33 @@ TEST(Persistence, ARollbackBehindAStuckDiskIsNotHeldUp) {
   release.set_value();
 }
 
+TEST(Persistence, ADryRunOfARollbackHurriesNothing) {
+  ControlRig rig;
+  rig.timing.hurried_wait = 0;  // whoever is hurried is refused at once
+  rig.start();
+  rig.switch_to("green");
+  settle(rig);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  rig.medium->when_syncing([released] {
+    released.wait();
+    return 0;
+  });
+  const auto slow = rig.apply(switch_command("blue"));
+  Command only_asks = rollback_command();
+  only_asks.dry_run = true;
+  const auto asked = rig.apply(only_asks);
+  rig.io.poll();
+  EXPECT_FALSE(slow->has_value());
+  const auto first = rig.apply(rollback_command());
+  rig.run_until([&] { return slow->has_value(); });
+  EXPECT_EQ((*slow)->kind, OutcomeKind::kUnavailable) << "the true rollback does";
+  EXPECT_TRUE(rig.plane->not_ready_because().empty()) << "the disk is not to blame";
+  release.set_value();
+  rig.run_until([&] { return first->has_value(); });
+  EXPECT_EQ((*first)->active, "blue");
+}
+
 TEST(Persistence, WithoutSyncReceiptsSaySoAndNobodyIsAlarmed) {
   ControlRig rig(test::web_model(), false);
   rig.start();
