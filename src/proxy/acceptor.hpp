@@ -55,6 +55,7 @@ class Acceptor {
     if (stopping_) return;
     stopping_ = true;
     backing_off_ = false;
+    draining_ = true;  // no completion comes for a listener that was backing off
     for (Listener& listener : listeners_) {
       if (!listener.armed) continue;
       listener.cancelling = true;

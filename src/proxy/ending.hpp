@@ -22,9 +22,11 @@ class Ending {
       // Dead at once, or it could still succeed, on a pool that is switched away meanwhile.
       shard_.kernel.disconnect(relay.socket(Side::kNode).fd);
       leave_attempt(relay);
+      cancel(relay, Side::kNode, Operation::kPollNode);
     }
+    const bool withdrawn = relay.state == RelayState::kDelivering;
     relay.state = RelayState::kClosing;
-    withdraw(relay);
+    if (!withdrawn) withdraw(relay);
     settle(relay);
   }
 
@@ -85,12 +87,16 @@ class Ending {
         buffers_.leave_queue(pipe);
         pipe.state = PipeState::kCut;
       }
-      Socket& socket = relay.socket(side);
-      if (socket.in_flight == 0 || socket.cancelled) continue;
-      socket.cancelled = true;
-      ++socket.in_flight;
-      shard_.kernel.cancel_fd(socket.fd, shard_.tag(cancel_of(side), relay));
+      if (pipe.state == PipeState::kReceiving) cancel(relay, side, receive_of(side));
+      if (relay.to(side).state == PipeState::kSending) cancel(relay, side, send_of(side));
     }
+  }
+
+  // By tag and not by descriptor, which looks at every operation that is armed on the ring: 0.2 ms
+  // with 10,000 of them and 27 ms with 100,000, measured on 6.18, where this takes 0.6 us.
+  void cancel(Relay& relay, Side side, Operation operation) noexcept {
+    ++relay.socket(side).in_flight;
+    shard_.kernel.cancel_tag(shard_.tag(operation, relay), shard_.tag(cancel_of(side), relay));
   }
 
   void bury(Relay& relay) noexcept {

@@ -46,7 +46,6 @@ enum class Side : std::uint8_t { kClient = 0, kNode = 1 };
 struct Socket {
   int fd = -1;
   std::uint8_t in_flight = 0;   // operations in the kernel that refer to it, cancels included
-  bool cancelled = false;       // a cancel of everything was queued
   bool reset_seen = false;      // the peer reset it; what it says later is no clean end
   bool reset_at_close = false;  // it gets RST instead of FIN
 };
@@ -83,11 +82,12 @@ struct Relay {
   std::uint64_t id = 0;  // worker << 48 | count
   ClientAddress client;
   base::Instant accepted_at = 0;
-  base::Instant attempt_at = 0;     // the latest attempt began; delivering: its end began
-  base::Instant paused_since = 0;   // 0: this attempt has not met a full backlog
-  base::Instant progressed_at = 0;  // the last byte in either direction
-  base::Instant close_at = 0;       // a mark for paced closing; 0: none
-  base::Duration connected = 0;     // spans of ConnectionEnd
+  base::Instant attempt_at = 0;      // the latest attempt began; delivering: its end began
+  base::Instant paused_since = 0;    // 0: this attempt has not met a full backlog
+  base::Instant progressed_at = 0;   // the last byte in either direction
+  base::Instant half_closed_at = 0;  // an end was passed on, or a side ceased to take bytes
+  base::Instant close_at = 0;        // a mark for paced closing; 0: none
+  base::Duration connected = 0;      // spans of ConnectionEnd
   base::Duration connect = 0;
   base::Duration first_byte = 0;
 

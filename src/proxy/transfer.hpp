@@ -25,6 +25,8 @@ class Transfer {
   void open(Relay& relay) noexcept {
     SHUNT_CHECK(relay.state == RelayState::kEstablished);
     relay.progressed_at = shard_.now;
+    relay.from(Side::kClient).since =
+        shard_.now;  // what is held has waited for the node, not stalled
     Pipe& down = relay.from(Side::kNode);
     down.destination_open = true;
     act(relay, Side::kNode, down.start(), 0);
@@ -103,7 +105,7 @@ class Transfer {
       return ending_.close(relay, CloseCause::kIdle);
     }
     if (relay.half_closed() && !sending(relay) &&
-        passed(relay.progressed_at, relay.half_closed_ms)) {
+        passed(silent_since(relay), relay.half_closed_ms)) {
       return ending_.close(relay, CloseCause::kHalfClosed);
     }
     watch(relay);
@@ -115,17 +117,18 @@ class Transfer {
     const auto at = [&next](base::Instant instant) { next = std::min(next, instant); };
     if (relay.close_at != 0) at(relay.close_at);
     if (relay.idle_ms != 0) at(relay.progressed_at + span(relay.idle_ms));
-    if (relay.stalled_ms != 0 && sending(relay)) {
-      // Several looks a timeout: a send completes only with its last byte, so that progress before
-      // shows in the socket's queue alone.
+    if (sending(relay)) {
+      at(next_look(relay));
       for (const Side source : {Side::kClient, Side::kNode}) {
         const Pipe& pipe = relay.from(source);
-        if (pipe.state == PipeState::kSending) {
-          at(std::min(pipe.since + span(relay.stalled_ms), next_look(relay)));
+        if (relay.stalled_ms != 0 && pipe.state == PipeState::kSending) {
+          at(pipe.since + span(relay.stalled_ms));
         }
       }
-    } else if (relay.half_closed_ms != 0 && relay.half_closed()) {
-      at(relay.progressed_at + span(relay.half_closed_ms));
+    }
+    if (relay.half_closed_ms != 0 && relay.half_closed()) {
+      const base::Instant due = silent_since(relay) + span(relay.half_closed_ms);
+      at(sending(relay) ? std::max(due, next_look(relay)) : due);
     }
     if (next != UINT64_MAX) shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next);
   }
@@ -134,8 +137,18 @@ class Transfer {
   static base::Duration span(std::uint32_t milliseconds) noexcept {
     return milliseconds * base::kMillisecond;
   }
+  // While a send is in flight, several looks a timeout: it completes only with its last byte, so
+  // that progress before shows in the socket's queue alone. UINT64_MAX: nothing depends on it.
   [[nodiscard]] base::Instant next_look(const Relay& relay) const noexcept {
-    return shard_.now + span(relay.stalled_ms) / 4 + 1;
+    std::uint32_t shortest = UINT32_MAX;
+    for (const std::uint32_t limit : {relay.idle_ms, relay.stalled_ms}) {
+      if (limit != 0) shortest = std::min(shortest, limit);
+    }
+    return shortest == UINT32_MAX ? UINT64_MAX : shard_.now + span(shortest) / 4 + 1;
+  }
+  // Since when a half-closed relay has been without a byte.
+  static base::Instant silent_since(const Relay& relay) noexcept {
+    return std::max(relay.progressed_at, relay.half_closed_at);
   }
   [[nodiscard]] bool passed(base::Instant since, std::uint32_t milliseconds) const noexcept {
     return milliseconds != 0 && shard_.now - since >= span(milliseconds);
@@ -195,7 +208,7 @@ class Transfer {
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));
-    if (relay.stalled_ms != 0) {
+    if ((relay.stalled_ms | relay.idle_ms) != 0) {
       // Hardly ever moves a timer: one that was set for an earlier send still stands.
       shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next_look(relay));
     }
@@ -212,6 +225,7 @@ class Transfer {
     if (relay.from(destination).state == PipeState::kEnded) {
       return ending_.close(relay, CloseCause::kDone);
     }
+    relay.half_closed_at = shard_.now;
     watch(relay);
   }
 
@@ -227,6 +241,7 @@ class Transfer {
       case PipeState::kCut:
         return ending_.close(relay, cause);
       default:
+        relay.half_closed_at = shard_.now;
         return watch(relay);
     }
   }

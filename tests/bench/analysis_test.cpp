@@ -82,15 +82,17 @@ TEST(Receipts, GiveStoreAdoptionAndPersist) {
   slice.changes[0].durable = true;
   slice.changes[0].answer =
       "HTTP/1.1 200 OK\r\n\r\n{\"receipt\": {\"store_ns\": 50, \"adoption_ns\": 70, "
-      "\"persist_ns\": 90}}";
+      "\"persist_ns\": 90, \"total_ns\": 900}}";
   slice.changes[1].answer =
       "HTTP/1.1 200 OK\r\n\r\n{\"receipt\": {\"store_ns\": 60, \"adoption_ns\": 80, "
-      "\"persist_ns\": 0}}";
+      "\"persist_ns\": 0, \"total_ns\": 500}}";
   const Figures figures = analyse({slice}, false);
   EXPECT_EQ(figures.store.max, 60U);
   EXPECT_EQ(figures.adoption.p50, 70U);
   EXPECT_EQ(figures.persist.count, 1U);
   EXPECT_EQ(figures.persist.p50, 90U);
+  EXPECT_EQ(figures.inside.count, 1U) << "of commands that wait for no disk";
+  EXPECT_EQ(figures.inside.p50, 500U);
   EXPECT_EQ(figures.round_trip.count, 1U);
   EXPECT_EQ(figures.round_trip_durable.count, 1U);
 }

@@ -237,7 +237,10 @@ void Control::calm_down() {
 
 void Control::stop_worker() {
   if (std::exchange(stopping_, true)) return;
-  if (random_.one_in(2) && !mailbox_.push(&stop_accepting_)) return;
+  if (random_.one_in(2)) {
+    if (!mailbox_.push(&stop_accepting_)) return;
+    unanswered_.push_back(&stop_accepting_.done);
+  }
   if (!mailbox_.push(proxy::StopWorker{})) violations_.add("the mailbox is full to the end");
   wake();
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tests/sim/simulation.hpp"
@@ -104,52 +105,62 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-// The violations of the first seed that shows the fault.
+// A fault may show in several ways; this looks for one of them. The violations of the first seed
+// that shows it so, else of the last one that shows it at all.
 template <class K>
-std::vector<std::string> first_violations() {
+std::vector<std::string> violations_with(std::string_view words) {
   constexpr std::uint64_t kSeedsEnough = 2000;
+  std::vector<std::string> found;
   for (std::uint64_t seed = 0; seed < kSeedsEnough; ++seed) {
     SimulationResult result = simulate<K>(seed);
-    if (!result.violations.empty()) return std::move(result.violations);
+    if (result.violations.empty()) continue;
+    found = std::move(result.violations);
+    for (const std::string& violation : found) {
+      if (violation.find(words) != std::string::npos) return found;
+    }
   }
-  return {};
+  return found;
+}
+
+template <class K>
+void expect_found(std::string_view words) {
+  EXPECT_THAT(violations_with<K>(words), Contains(HasSubstr(std::string(words))));
 }
 
 TEST(PlantedFault, DetachLeftOutIsFound) {
-  EXPECT_THAT(first_violations<DetachLeftOut>(), Contains(HasSubstr("connect to a left pool")));
+  expect_found<DetachLeftOut>("connect to a left pool");
 }
 
 TEST(PlantedFault, RetryThatKeepsAnOldTableIsFound) {
-  EXPECT_THAT(first_violations<RetryKeepsTable>(), Contains(HasSubstr("connect to a left pool")));
+  expect_found<RetryKeepsTable>("connect to a left pool");
 }
 
 TEST(PlantedFault, ConnectsThatAreNotRePointedAreFound) {
-  EXPECT_THAT(first_violations<ConnectsNotRePointed>(),
-              Contains(HasSubstr("connect to a left pool")));
+  expect_found<ConnectsNotRePointed>("connect to a left pool");
 }
 
 TEST(PlantedFault, ResetThatOvertakesItsBytesIsFound) {
-  EXPECT_THAT(first_violations<ResetNotHeldBack>(), Contains(HasSubstr("bytes were destroyed")));
+  expect_found<ResetNotHeldBack>("bytes were destroyed");
 }
 
 TEST(PlantedFault, DescriptorClosedWithOperationsInFlightIsFound) {
-  EXPECT_THAT(first_violations<ClosedInFlight>(), Contains(HasSubstr("operations in flight")));
+  expect_found<ClosedInFlight>("operations in flight");
 }
 
 TEST(PlantedFault, BufferThatIsNotGivenBackIsFound) {
-  EXPECT_THAT(first_violations<BufferNotGivenBack>(), Contains(HasSubstr("buffers")));
+  expect_found<BufferNotGivenBack>("buffers");
 }
 
 TEST(PlantedFault, MailThatIsLeftUnreadIsFound) {
-  EXPECT_THAT(first_violations<MailLeftUnread>(), Contains(HasSubstr("mail left unread")));
+  expect_found<MailLeftUnread>("mail left unread");
 }
 
 TEST(PlantedFault, EndThatIsAResetInDisguiseIsFound) {
-  EXPECT_THAT(first_violations<EveryEndTrusted>(), Contains(HasSubstr("had not ended in order")));
+  expect_found<EveryEndTrusted>("had not ended in order");
 }
 
 TEST(PlantedFault, RestOfAShortSendThatIsForgottenIsFound) {
-  EXPECT_THAT(first_violations<FirstSendOnly>(), Contains(HasSubstr("wrong byte")));
+  expect_found<FirstSendOnly>("wrong byte");
 }
 
 }  // namespace

@@ -176,7 +176,10 @@ void ScriptedKernel::read_wake(int fd, uring::Tag tag) {
 }
 
 void ScriptedKernel::cancel_fd(int fd, uring::Tag tag) {
-  file_of(fd, "cancel");
+  const File* file = file_of(fd, "cancel");
+  if (file != nullptr && file->kind == File::Kind::kStream) {
+    violations_.add("a cancel by descriptor of a stream, which looks at the whole ring");
+  }
   queue(OpKind::kCancelFd, fd, tag);
 }
 
