@@ -81,6 +81,7 @@ class AdminServer::Core final : public ConnectionHost, public std::enable_shared
                             std::uint32_t connections_max);
   void accept(Listener& listener);
   void on_accept(Listener& listener, const Code& error, Connection::Socket socket);
+  bool make_room(const Listener& listener);
   void admit(const Listener& listener, Connection::Socket socket);
   void close_listeners();
   void close_connections();
@@ -186,12 +187,24 @@ void AdminServer::Core::admit(const Listener& listener, Connection::Socket socke
   }
   const auto connection =
       std::make_shared<Connection>(*this, listener.door, std::move(socket), std::move(actor));
+  const bool room = through < listener.connections_max || make_room(listener);
   connections_.push_back(connection);
-  if (through >= listener.connections_max) {
-    connection->turn_away();
-  } else {
+  if (room) {
     connection->start();
+  } else {
+    connection->turn_away();
   }
+}
+
+// Whoever asks must not be kept out by those that only hold a place: a rollback has to get in.
+bool AdminServer::Core::make_room(const Listener& listener) {
+  std::shared_ptr<Connection> longest;
+  for (const auto& connection : connections_) {
+    if (&connection->door() != &listener.door || !connection->only_holds_a_place()) continue;
+    if (!longest || connection->served_at() < longest->served_at()) longest = connection;
+  }
+  if (longest) longest->close();
+  return longest != nullptr;
 }
 
 void AdminServer::Core::wake_at(base::Instant deadline) {

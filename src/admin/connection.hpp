@@ -69,6 +69,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   [[nodiscard]] base::Instant deadline() const noexcept { return deadline_; }
   void on_time(base::Instant now);
   [[nodiscard]] const Door& door() const noexcept { return door_; }
+  // Nothing is done for it now: it may have to make room for a client that asks.
+  [[nodiscard]] bool only_holds_a_place() const noexcept {
+    return state_ == State::kIdle || state_ == State::kHeader || state_ == State::kBody ||
+           (state_ == State::kLingering && !turned_away_);
+  }
+  // When its latest request was complete or, before there was one, when it came: sending slowly
+  // does not keep a place.
+  [[nodiscard]] base::Instant served_at() const noexcept { return served_at_; }
 
  private:
   enum class State : std::uint8_t {
@@ -120,6 +128,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Socket socket_;
   State state_ = State::kIdle;
   base::Instant deadline_ = 0;
+  base::Instant served_at_ = base::monotonic_now();
+  bool turned_away_ = false;
 
   // The request.
   boost::beast::flat_buffer buffer_;

@@ -20,6 +20,7 @@ constexpr base::Duration kLingerTime = base::kSecond;
 }  // namespace
 
 void Connection::turn_away() {
+  turned_away_ = true;
   request_.unframed = true;  // whatever it sends is not read as a request
   keep_alive_ = false;
   write(problem(ProblemKind::kBusy, "as many clients as may are connected; try again"));
@@ -64,6 +65,7 @@ void Connection::on_written() {
   if (!keep_alive_) return close();
   if (host_.stopping()) return close();
   state_ = State::kIdle;
+  served_at_ = base::monotonic_now();
   set_deadline(host_.limits().idle_time);
   if (buffer_.size() == 0) return read();
   // The next request is here already. It takes its turn behind other clients.

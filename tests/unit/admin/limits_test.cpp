@@ -10,6 +10,7 @@
 namespace shunt::admin::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 // Times that pass at once, for tests that wait for them to pass.
@@ -104,6 +105,29 @@ TEST(AdminLimits, SlowClientsHoldUpNobody) {
   EXPECT_THAT(admin.controller.commands(), SizeIs(50));
 }
 
+// Takes a place and keeps it busy.
+void follow_events(Client& client) {
+  client.send("GET /v1/events HTTP/1.1\r\nHost: " + client.host() +
+              "\r\nAccept: text/event-stream\r\n\r\n");
+  static_cast<void>(client.receive_until(": shunt events\n\n"));
+}
+
+TEST(AdminLimits, WhoOnlyHoldsAPlaceMakesRoomForWhoAsks) {
+  AdminLimits limits;
+  limits.connections = 2;
+  RunningAdmin admin(limits);
+  Client idle = admin.unix_client();
+  EXPECT_EQ(idle.get("/live").status, 200);
+  Client slow = admin.unix_client();
+  slow.send("POST /v1/apps/web/switch HTTP/1.1\r\nHost: x");
+  Client operators[] = {admin.unix_client(), admin.unix_client(), admin.unix_client()};
+  for (Client& client : operators) {
+    EXPECT_EQ(client.post("/v1/apps/web/rollback", "{}").status, 200);
+  }
+  EXPECT_TRUE(idle.closed_by_server());
+  EXPECT_TRUE(slow.closed_by_server());
+}
+
 TEST(AdminLimits, TheNewestClientBeyondTheLimitIsTurnedAway) {
   AdminLimits limits;
   limits.connections = 2;
@@ -111,8 +135,8 @@ TEST(AdminLimits, TheNewestClientBeyondTheLimitIsTurnedAway) {
   RunningAdmin admin(limits);
   Client first = admin.unix_client();
   auto second = std::make_unique<Client>(admin.socket());
-  EXPECT_EQ(first.get("/live").status, 200);
-  EXPECT_EQ(second->get("/live").status, 200);
+  follow_events(first);
+  follow_events(*second);
 
   Client third = admin.unix_client();
   const Response busy = third.get("/live");
@@ -120,7 +144,8 @@ TEST(AdminLimits, TheNewestClientBeyondTheLimitIsTurnedAway) {
   EXPECT_EQ(busy.kind(), "busy");
   EXPECT_TRUE(third.closed_by_server());
   // Those who were there go on, TCP has places of its own, and a place that is left is taken again.
-  EXPECT_EQ(first.get("/live").status, 200);
+  admin.publish("still here");
+  EXPECT_THAT(first.receive_until("\n\n"), HasSubstr("still here"));
   EXPECT_EQ(admin.tcp_client().get("/live").status, 200);
   second.reset();
   while (admin.unix_client().get("/live").status != 200) std::this_thread::yield();
@@ -131,13 +156,14 @@ TEST(AdminLimits, AFloodOfClientsBeyondTheLimitIsClosed) {
   limits.connections = 1;
   RunningAdmin admin(limits);
   Client first = admin.unix_client();
-  EXPECT_EQ(first.get("/live").status, 200);
+  follow_events(first);
   std::vector<std::unique_ptr<Client>> flood;
   for (int i = 0; i < 60; ++i) flood.push_back(std::make_unique<Client>(admin.socket()));
   int told = 0;
   for (const auto& client : flood) told += client->receive().status == 503 ? 1 : 0;
   EXPECT_GE(told, 16);
-  EXPECT_EQ(first.get("/live").status, 200);
+  admin.publish("still here");
+  EXPECT_THAT(first.receive_until("\n\n"), HasSubstr("still here"));
 }
 
 }  // namespace
