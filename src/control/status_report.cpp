@@ -106,10 +106,11 @@ class AppReport {
   }
 
   void add_drift(AppStatus& status) const {
+    const std::string of_app = model_.apps.size() > 1 ? " --app " + app_.name : "";
     if (release_.active != app_.initial) {
       const std::string& initial = app_.pools[app_.initial].name;
       status.drift.push_back("initial is " + initial + ", active is " + status.active +
-                             "; to switch: shunt switch " + initial);
+                             "; to switch: shunt switch " + initial + of_app);
     }
     for (const traffic::Pool& pool : app_.pools) {
       for (const traffic::Node& node : pool.nodes) {
@@ -117,7 +118,7 @@ class AppReport {
         if (admin == traffic::AdminState::kReady) continue;
         status.drift.push_back("node " + node.name + " (" + pool.name + ") is " +
                                std::string(traffic::to_string(admin)) +
-                               "; to take it back: shunt ready " + node.name);
+                               "; to take it back: shunt ready " + node.name + of_app);
       }
     }
   }

@@ -196,6 +196,18 @@ TEST(Switch, WithAnotherEpochThanExpectedIsNotDone) {
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone);
 }
 
+TEST(Switch, ADryRunThatWouldBeRefusedAlarmsNobody) {
+  ControlRig rig;
+  rig.start();
+  for (const traffic::NodeSlot slot : {2U, 3U}) rig.check(slot, false, 3);
+  Command command = switch_command("green");
+  command.dry_run = true;
+  const Outcome outcome = rig.run(command);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kRefused);
+  EXPECT_TRUE(outcome.dry_run);
+  EXPECT_EQ(rig.events.count("refused"), 0U);
+}
+
 TEST(Switch, IsAcknowledgedOnlyWhenEveryWorkerFollows) {
   ControlRig rig;
   rig.start();
