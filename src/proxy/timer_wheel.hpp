@@ -62,12 +62,15 @@ class TimerWheel {
     link.bucket = TimerLink::kUnarmed;
   }
 
-  // Calls fire(slot) for deadlines that have passed, at most `max`; each is unarmed before its
-  // call, which may set and cancel any.
+  // Calls fire(slot) for deadlines that have passed; each is unarmed before its call, which may set
+  // and cancel any. Fires and moves to a lower level are at most `max` together: thousands of
+  // deadlines of one stretch of time share a bucket. Until such a bucket is empty time stands
+  // still.
   template <class Fire>
   void advance(base::Instant now, std::uint32_t max, Fire&& fire) noexcept {
     const std::uint64_t target = (now - start_) >> kTickBits;
     while (true) {
+      if (!cascade(max)) return;
       unsigned level = 0;
       const std::uint64_t next = next_event(level);
       if (next > target) {
@@ -77,7 +80,7 @@ class TimerWheel {
       tick_ = next;
       const std::uint16_t bucket = bucket_of(level, next);
       if (level != 0) {
-        cascade(bucket);
+        cascading_ = bucket;
         continue;
       }
       while (heads_[bucket] != TimerLink::kNobody) {
@@ -91,6 +94,7 @@ class TimerWheel {
 
   // How long from `now` until advance() may have something to do; kNever: nothing is armed.
   [[nodiscard]] base::Duration until_next(base::Instant now) const noexcept {
+    if (cascading_ != TimerLink::kUnarmed) return 0;
     unsigned level = 0;
     const std::uint64_t next = next_event(level);
     if (next == kNever) return kNever;
@@ -133,16 +137,18 @@ class TimerWheel {
     mark(link.bucket, true);
   }
 
-  void cascade(std::uint16_t bucket) noexcept {
-    std::uint32_t slot = heads_[bucket];
-    heads_[bucket] = TimerLink::kNobody;
-    mark(bucket, false);
-    while (slot != TimerLink::kNobody) {
-      TimerLink& link = links_.timer(slot);
-      const std::uint32_t next = link.next;
-      insert(slot, link);
-      slot = next;
+  // Moves the links of the bucket whose time has come to the levels below. False: max is used up.
+  bool cascade(std::uint32_t& max) noexcept {
+    if (cascading_ == TimerLink::kUnarmed) return true;
+    while (heads_[cascading_] != TimerLink::kNobody) {
+      if (max == 0) return false;
+      --max;
+      const std::uint32_t slot = heads_[cascading_];
+      cancel(slot);
+      insert(slot, links_.timer(slot));
     }
+    cascading_ = TimerLink::kUnarmed;
+    return true;
   }
 
   // The next tick at which a bucket is due, and its level. Lower levels come first: whatever they
@@ -167,6 +173,7 @@ class TimerWheel {
   std::uint64_t tick_ = 0;
   std::array<std::uint64_t, kLevels> occupied_{};
   std::array<std::uint32_t, kLevels * kPositions> heads_;
+  std::uint16_t cascading_ = TimerLink::kUnarmed;  // a bucket that is being emptied
 };
 
 }  // namespace shunt::proxy
