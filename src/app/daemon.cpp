@@ -113,10 +113,14 @@ base::Status Daemon::start(bool reset_state) {
   auto inherited = match_listeners(config_.model, std::move(*passed));
   if (!inherited) return tl::unexpected(inherited.error());
 
-  const auto capacity = proxy::claim_capacity(config_.connections_max);
+  const std::uint32_t workers = config_.workers == 0 ? usable_cpus() : config_.workers;
+  proxy::Footprint footprint{.workers = workers, .addresses = 0};
+  for (const traffic::Service& service : config_.model.services) {
+    footprint.addresses += static_cast<std::uint32_t>(service.listen.size());
+  }
+  const auto capacity = proxy::claim_capacity(config_.connections_max, footprint);
   if (!capacity) return tl::unexpected(capacity.error());
   capacity_ = *capacity;
-  const std::uint32_t workers = config_.workers == 0 ? usable_cpus() : config_.workers;
   auto data_plane = proxy::DataPlane::start({.workers = workers,
                                              .connections_max = capacity_.connections,
                                              .pin_workers = workers <= usable_cpus()},

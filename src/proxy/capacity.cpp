@@ -8,7 +8,7 @@
 
 namespace shunt::proxy {
 
-base::Result<Capacity> claim_capacity(std::uint32_t wanted) {
+base::Result<Capacity> claim_capacity(std::uint32_t wanted, const Footprint& footprint) {
   rlimit limit;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
     return base::fail_errno(errno, "cannot read the limit of descriptors");
@@ -21,9 +21,12 @@ base::Result<Capacity> claim_capacity(std::uint32_t wanted) {
   }
   Capacity capacity;
   capacity.descriptors = limit.rlim_cur;
-  const std::uint64_t left = capacity.descriptors > base::kReservedDescriptors
-                                 ? capacity.descriptors - base::kReservedDescriptors
-                                 : 0;
+  const std::uint64_t reserved =
+      base::kReservedDescriptors +
+      std::uint64_t{footprint.workers} *
+          (base::kDescriptorsPerWorker +
+           std::uint64_t{footprint.addresses} * base::kDescriptorsPerListener);
+  const std::uint64_t left = capacity.descriptors > reserved ? capacity.descriptors - reserved : 0;
   // A connection takes two: the client's and the node's.
   const std::uint64_t fits = std::min<std::uint64_t>(left / 2, base::kConnectionsMax);
   if (wanted > base::kConnectionsMax) {
@@ -33,8 +36,7 @@ base::Result<Capacity> claim_capacity(std::uint32_t wanted) {
                                                      ", the most that one process holds");
   }
   if (fits == 0 || wanted > fits) {
-    const std::uint64_t needed =
-        std::max<std::uint64_t>(wanted, 1) * 2 + base::kReservedDescriptors;
+    const std::uint64_t needed = std::max<std::uint64_t>(wanted, 1) * 2 + reserved;
     return base::fail(
         base::ErrorCode::kUnavailable,
         "the limit of " + std::to_string(capacity.descriptors) + " descriptors allows " +

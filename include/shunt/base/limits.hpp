@@ -44,15 +44,19 @@ inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 
-// Descriptors kept for admin clients, health checks, logs and state.
+// Descriptors kept for admin clients, health checks, logs and state. Those of workers come on top.
 inline constexpr std::uint32_t kReservedDescriptors = 192;
+// A worker's own: its ring and its eventfd, and for each listen address the listener and one
+// connection that was accepted and not admitted or refused yet.
+inline constexpr std::uint32_t kDescriptorsPerWorker = 2;
+inline constexpr std::uint32_t kDescriptorsPerListener = 2;
 
 // Admin HTTP.
 inline constexpr std::size_t kAdminHeaderBytesMax = 16 * 1024;
 inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kAdminConnectionsMax = 64;
 static_assert(kReservedDescriptors >= kProbesAtOnceMax + kAdminConnectionsMax + 64,
-              "64 for listeners, rings, logs, state and what libraries open");
+              "64 for logs, state, the process's own loop and what libraries open");
 inline constexpr std::uint32_t kAdminSubscribersMax = 16;
 inline constexpr std::uint32_t kEventsKept = 1024;
 // Lines of the process's own log that wait for standard error: a burst of events, about 0.5 MiB.

@@ -36,9 +36,15 @@ struct Capacity {
   std::uint64_t descriptors = 0;  // RLIMIT_NOFILE after it was raised to the hard limit
   std::uint32_t connections = 0;  // (descriptors - reserved) / 2, or the configured limit if lower
 };
+// What the data plane will open for itself.
+struct Footprint {
+  std::uint32_t workers = 1;
+  std::uint32_t addresses = 1;  // listen addresses of all services
+};
 // Raises the soft limit of descriptors to the hard one and computes what follows from it. wanted:
 // limits.connections, 0 for auto; more than fits is an error that says how to raise the limit.
-[[nodiscard]] base::Result<Capacity> claim_capacity(std::uint32_t wanted);
+[[nodiscard]] base::Result<Capacity> claim_capacity(std::uint32_t wanted,
+                                                    const Footprint& footprint);
 
 class DataPlane {
  public:
