@@ -123,7 +123,8 @@ base::Status Daemon::start(bool reset_state) {
   capacity_ = *capacity;
   auto data_plane = proxy::DataPlane::start({.workers = workers,
                                              .connections_max = capacity_.connections,
-                                             .pin_workers = workers <= usable_cpus()},
+                                             .pin_workers = workers <= usable_cpus(),
+                                             .accept_bursts = capacity_.accept_bursts},
                                             config_.model, std::move(*inherited),
                                             control::initial_root(config_.model, *restored));
   if (!data_plane) return tl::unexpected(data_plane.error());

@@ -1,5 +1,6 @@
-// Acceptor: a worker's listeners. Accepts with one request for many connections, arms it again
-// whenever it ends, backs off when the process is out of descriptors, and refuses at the limit.
+// Acceptor: a worker's listeners. Accepts with one request for many connections where descriptors
+// are kept for a burst, arms it again whenever it ends, backs off when the process is out of
+// descriptors, and refuses at the limit.
 #pragma once
 
 #include <netinet/in.h>
@@ -41,6 +42,7 @@ class Acceptor {
     if (stopping_) return;
     if (completion.result >= 0 || completion.result == -ECONNABORTED ||
         completion.result == -EINTR || completion.result == -EAGAIN) {
+      if (completion.result >= 0) take_more(listener);
       arm(listener);
     } else {
       // Out of descriptors or memory: connections wait in the queue meanwhile.
@@ -107,6 +109,15 @@ class Acceptor {
   void arm(Listener& listener) noexcept {
     listener.armed = true;
     shard_.kernel.accept_multishot(listener.fd, tag(Operation::kAccept, listener));
+  }
+  // Where a request accepts one connection, one a turn would be few. Each is admitted or refused
+  // before the next is taken, so that a burst holds no descriptors.
+  void take_more(const Listener& listener) noexcept {
+    for (std::uint32_t taken = 0; taken < base::kAcceptsAtOnce; ++taken) {
+      const int fd = shard_.kernel.accept_now(listener.fd);
+      if (fd < 0) return;  // whatever it is, the next request tells
+      admit(listener.service, fd);
+    }
   }
   void retry() noexcept {
     backing_off_ = false;

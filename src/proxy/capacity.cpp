@@ -28,7 +28,13 @@ base::Result<Capacity> claim_capacity(std::uint32_t wanted, const Footprint& foo
            std::uint64_t{footprint.addresses} * base::kDescriptorsPerListener);
   const std::uint64_t left = capacity.descriptors > reserved ? capacity.descriptors - reserved : 0;
   // A connection takes two: the client's and the node's.
-  const std::uint64_t fits = std::min<std::uint64_t>(left / 2, base::kConnectionsMax);
+  const std::uint64_t burst = std::uint64_t{footprint.workers} * base::kCompletionsQueued;
+  // Kept free where it leaves most descriptors to connections; elsewhere connections are accepted
+  // one by one, or a burst would take the descriptors of those that were admitted.
+  capacity.accept_bursts =
+      wanted == 0 ? burst <= left / 4 : std::uint64_t{wanted} * 2 + burst <= left;
+  const std::uint64_t fits = std::min<std::uint64_t>(
+      (left - (capacity.accept_bursts ? burst : 0)) / 2, base::kConnectionsMax);
   if (wanted > base::kConnectionsMax) {
     return base::fail(base::ErrorCode::kInvalid, "limits.connections: " + std::to_string(wanted) +
                                                      " is above " +

@@ -40,6 +40,7 @@ class ThreadedDataPlane final : public DataPlane {
                      std::vector<InheritedListener> inherited) {
     auto features = uring::wanted_features();
     if (!features) return tl::unexpected(std::move(features.error()));
+    features->multishot_accept = features->multishot_accept && options.accept_bursts;
     auto sockets = open_listen_sockets(model, options.workers, std::move(inherited));
     if (!sockets) return tl::unexpected(std::move(sockets.error()));
     listening_ = std::move(sockets->listening);

@@ -44,6 +44,12 @@ inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 
+// Completions that wait for a worker. A multishot accept ends when the queue is full, so this is
+// also the most connections of a worker that are accepted and not admitted or refused yet.
+inline constexpr std::uint32_t kCompletionsQueued = 8192;
+// Connections taken from a listener's queue after a completion where each accept takes one.
+inline constexpr std::uint32_t kAcceptsAtOnce = 64;
+
 // Descriptors kept for admin clients, health checks, logs and state. Those of workers come on top.
 inline constexpr std::uint32_t kReservedDescriptors = 192;
 // A worker's own: its ring and its eventfd, and for each listen address the listener and one

@@ -29,12 +29,16 @@ struct DataPlaneOptions {
   std::uint32_t workers = 1;
   std::uint32_t connections_max = 0;  // in all; capacity() has what descriptors allow
   bool pin_workers = true;            // worker i on the i-th CPU that the process may use
+  bool accept_bursts = true;          // Capacity has whether descriptors allow it
 };
 
 // What the machine lets this process hold (rule 17 of the data path).
 struct Capacity {
   std::uint64_t descriptors = 0;  // RLIMIT_NOFILE after it was raised to the hard limit
   std::uint32_t connections = 0;  // (descriptors - reserved) / 2, or the configured limit if lower
+  // A worker may accept as many connections with one request as its queue of completions holds,
+  // before any of them meets the limit: there are descriptors for that beside the connections.
+  bool accept_bursts = false;
 };
 // What the data plane will open for itself.
 struct Footprint {

@@ -9,6 +9,7 @@
 
 #include "shunt/base/check.hpp"
 #include "shunt/base/clock.hpp"
+#include "shunt/base/limits.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/uring/compat.hpp"
 #include "shunt/uring/features.hpp"
@@ -17,7 +18,8 @@ namespace shunt::uring {
 
 struct RingOptions {
   std::uint32_t submissions = 1024;  // queued before a full queue is handed over early
-  std::uint32_t completions = 8192;  // beyond, the kernel keeps them aside at some cost
+  // Beyond, the kernel keeps them aside at some cost.
+  std::uint32_t completions = base::kCompletionsQueued;
   Features wanted;
 };
 

@@ -1,8 +1,4 @@
 // What control asks of workers, and the timeouts: each close with its cause.
-#include <sys/resource.h>
-
-#include <cstdlib>
-
 #include "tests/unit/proxy/harness.hpp"
 
 namespace shunt::proxy::testing {
@@ -332,19 +328,6 @@ TEST(Start, CapacityFollowsFromDescriptorsAndTheLimit) {
   const auto higher = claim_capacity(automatic->connections + 1, {});
   ASSERT_FALSE(higher);
   EXPECT_FALSE(higher.error().message.empty());
-}
-
-// The hard limit cannot be raised again, so this is tried in a process of its own.
-void check_capacity_below(rlim_t descriptors) {
-  const rlimit low{descriptors, descriptors};
-  if (::setrlimit(RLIMIT_NOFILE, &low) != 0) std::_Exit(1);
-  const auto fits = claim_capacity(0, {.workers = 8, .addresses = 3});
-  std::_Exit(fits && fits->connections == (descriptors - 192 - 8 * (2 + 3 * 2)) / 2 ? 0 : 2);
-}
-
-TEST(Start, WorkersAndTheirListenersTakeDescriptorsFromConnections) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(check_capacity_below(1024), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

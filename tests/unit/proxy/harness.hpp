@@ -236,6 +236,7 @@ struct Options {
   traffic::Balance balance = traffic::Balance::kRoundRobin;
   std::vector<base::Endpoint> listen = {loopback()};
   std::vector<base::Endpoint> sources{};
+  bool accept_bursts = true;
 };
 
 // One app with one service and pools of nodes; pool 0 is active at the start.
@@ -271,7 +272,8 @@ class Plane {
     if (handed) inherited.push_back({options.listen[0], std::move(handed)});
     auto started = DataPlane::start({.workers = options.workers,
                                      .connections_max = options.connections_max,
-                                     .pin_workers = false},
+                                     .pin_workers = false,
+                                     .accept_bursts = options.accept_bursts},
                                     model_, std::move(inherited), root(0));
     if (!started) {
       ADD_FAILURE() << started.error().message;

@@ -1,0 +1,100 @@
+// Descriptors: what is admitted is served, however many come at once. The hard limit cannot be
+// raised again, so each test has a process of its own.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "tests/unit/proxy/harness.hpp"
+
+namespace shunt::proxy::testing {
+namespace {
+
+void limit_descriptors(rlim_t descriptors) {
+  const rlimit low{descriptors, descriptors};
+  if (::setrlimit(RLIMIT_NOFILE, &low) != 0) std::_Exit(1);
+}
+
+// Whatever happens to its parent, it does not stay.
+pid_t fork_peer() {
+  const pid_t child = ::fork();
+  if (child == 0) ::alarm(5 * kBoundSeconds);
+  return child;
+}
+
+void check_capacity(rlim_t descriptors) {
+  limit_descriptors(descriptors);
+  const auto fits = claim_capacity(0, {.workers = 8, .addresses = 3});
+  const rlim_t reserved = base::kReservedDescriptors + 8 * (2 + 3 * 2);
+  std::_Exit(fits && fits->connections == (descriptors - reserved) / 2 ? 0 : 2);
+}
+
+// More clients in the queue of a listener than there are descriptors.
+void check_burst() {
+  constexpr int kClients = 1000;
+  base::UniqueFd listener = listening_socket(loopback(), kClients);
+  const base::Endpoint address = local_address(listener.get());
+  base::UniqueFd node = listening_socket(loopback(), kClients);
+  const base::Endpoint node_address = local_address(node.get());
+  int queued[2];
+  if (::pipe2(queued, O_CLOEXEC) != 0) std::_Exit(1);
+  const pid_t peers = fork_peer();
+  if (peers == 0) {
+    std::vector<Socket> clients;
+    for (int i = 0; i < kClients; ++i) clients.push_back(Socket::connect(address));
+    if (::write(queued[1], "x", 1) != 1) std::_Exit(1);
+    while (true) ::pause();  // the node's queue takes what comes
+  }
+  char all = 0;
+  if (::read(queued[0], &all, 1) != 1) std::_Exit(1);
+  node.reset();
+  limit_descriptors(base::kReservedDescriptors + 600);
+  const auto capacity = claim_capacity(0, {});
+  if (!capacity || capacity->accept_bursts) std::_Exit(2);
+
+  std::uint64_t ended = 0;
+  bool by_limit_only = true;
+  {
+    Plane plane({{node_address}},
+                {.connections_max = capacity->connections,
+                 .listen = {address},
+                 .accept_bursts = capacity->accept_bursts},
+                std::move(listener));
+    const auto refused = kClients - capacity->connections;
+    while (ended < refused) {
+      ++ended;
+      by_limit_only = by_limit_only && plane.end().cause == CloseCause::kConnectionLimit;
+    }
+    by_limit_only = by_limit_only && plane.established(0) == capacity->connections &&
+                    plane.sum([](const WorkerCounters& c) { return c.accept_errors.get(); }) == 0;
+  }
+  ::kill(peers, SIGKILL);
+  ::waitpid(peers, nullptr, 0);
+  std::_Exit(by_limit_only ? 0 : 3);
+}
+
+class Descriptors : public ::testing::Test {
+ protected:
+  Descriptors() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(Descriptors, OfWorkersAndTheirListenersAreKeptFromConnections) {
+  EXPECT_EXIT(check_capacity(1024), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Descriptors, OfAdmittedConnectionsAreNotTakenByABurst) {
+  EXPECT_EXIT(check_burst(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Descriptors, ForABurstAreKeptWhereThereAreMany) {
+  const auto capacity = claim_capacity(5, {});
+  ASSERT_TRUE(capacity);
+  EXPECT_EQ(capacity->accept_bursts, capacity->descriptors >= base::kReservedDescriptors + 4 +
+                                                                  2 * 5 + base::kCompletionsQueued);
+}
+
+}  // namespace
+}  // namespace shunt::proxy::testing
