@@ -3,7 +3,8 @@
 // The ring is small so that it stays in the cache, and every pipe that sends holds one buffer of
 // it. Readers that stopped reading must not take it from everybody else: once a receive has found
 // the ring empty, sends that have been under way for a while are cancelled, what they had left to
-// send moves to the heap (bounded), and their buffers go back. Receives that were put off wait
+// send moves to the heap (bounded), and their buffers go back. At the bound, connections whose
+// readers stand still are given up, the newest first. Receives that were put off wait
 // first in, first out, until half of the ring is free, so that the shortage ends before they are
 // tried again.
 #pragma once
@@ -54,7 +55,8 @@ class Buffers {
   // is reached or there is no memory; the bytes then stay where they are.
   void spill(Pipe& pipe) noexcept {
     const std::uint32_t left = pipe.length - pipe.sent;
-    if (pipe.buffer == uring::kNoBuffer || spilled_bytes_ + left > base::kSpilledBytesMax) return;
+    if (pipe.buffer == uring::kNoBuffer || spilled_bytes_ + left > shard_.setup.spilled_bytes_max)
+      return;
     auto* memory = static_cast<std::byte*>(std::malloc(left));
     if (memory == nullptr) return;
     std::memcpy(memory, pipe.data + pipe.sent, left);
@@ -95,6 +97,23 @@ class Buffers {
       feed(shard_.relays.at(entry / 2), static_cast<Side>(entry % 2));
     }
   }
+  // Once a turn: a connection that has to go because others starve and no more bytes can be moved
+  // to the heap. The newest of those whose readers stand still, or null.
+  [[nodiscard]] Relay* surplus() noexcept {
+    if (first_ == kNobody || shard_.now - looked_at_ < kReliefPause) return nullptr;
+    looked_at_ = shard_.now;
+    if (spilled_bytes_ + shard_.kernel.buffer_bytes() <= shard_.setup.spilled_bytes_max ||
+        free_ >= std::max(1U, shard_.kernel.buffer_count() / 2)) {
+      return nullptr;
+    }
+    Relay* newest = nullptr;
+    for (Holder& holder : holders_) {
+      if (holder.slot == kNobody || !stands_still(holder)) continue;
+      Relay& relay = shard_.relays.at(holder.slot);
+      if (newest == nullptr || relay.accepted_at > newest->accepted_at) newest = &relay;
+    }
+    return newest;
+  }
   // How long the worker may sleep as far as starved pipes are concerned.
   [[nodiscard]] base::Duration until_next() const noexcept {
     return first_ == kNobody ? uring::kForever : kReliefPause;
@@ -105,11 +124,30 @@ class Buffers {
   // A send that takes longer than this has met a full socket; before, it is only on its way.
   static constexpr base::Duration kStuckAfter = base::kMillisecond;
   static constexpr base::Duration kReliefPause = base::kMillisecond;
+  // A reader far away takes something within this, a round trip and the kernel's delayed ACK.
+  static constexpr base::Duration kStandsStillAfter = base::kSecond;
 
   struct Holder {
     std::uint32_t slot = kNobody;
     Side source = Side::kClient;
+    int queued = -1;             // in the destination's socket, at the last look; -1: none yet
+    base::Instant moved_at = 0;  // the first look that found it so
   };
+
+  // Nothing has left the destination's queue for a while.
+  [[nodiscard]] bool stands_still(Holder& holder) noexcept {
+    Relay& relay = shard_.relays.at(holder.slot);
+    if (relay.state != RelayState::kEstablished ||
+        relay.from(holder.source).state != PipeState::kSending) {
+      return false;
+    }
+    const int queued = shard_.kernel.unsent(relay.socket(other(holder.source)).fd);
+    if (queued != holder.queued) {
+      holder.queued = queued;
+      holder.moved_at = shard_.now;
+    }
+    return shard_.now - holder.moved_at >= kStandsStillAfter;
+  }
 
   [[nodiscard]] std::uint32_t entry_of(const Relay& relay, Side source) const noexcept {
     return shard_.relays.slot_of(relay) * 2 + static_cast<std::uint32_t>(source);
@@ -130,7 +168,7 @@ class Buffers {
       } else if (pipe.state == PipeState::kSending && !pipe.reclaiming &&
                  relay.state == RelayState::kEstablished &&
                  shard_.now - pipe.since >= kStuckAfter &&
-                 spilled_bytes_ + pipe.length <= base::kSpilledBytesMax) {
+                 spilled_bytes_ + pipe.length <= shard_.setup.spilled_bytes_max) {
         pipe.reclaiming = true;
         const Side destination = other(holder.source);
         shard_.kernel.cancel_tag(shard_.tag(send_of(destination), relay),
@@ -145,6 +183,7 @@ class Buffers {
   std::vector<Holder> holders_;  // by BufferId
   std::size_t spilled_bytes_ = 0;
   base::Instant relieved_at_ = 0;
+  base::Instant looked_at_ = 0;
   std::uint32_t first_ = kNobody;  // the queue of starved pipes: relay slot * 2 + source
   std::uint32_t last_ = kNobody;
 };

@@ -53,6 +53,7 @@ class ThreadedDataPlane final : public DataPlane {
                                       .open = &open_,
                                       .adoption_fd = adoption_.get(),
                                       .connections_max = options.connections_max,
+                                      .spilled_bytes_max = options.spilled_bytes_max,
                                       .features = *features};
     const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
     for (std::uint32_t index = 0; index < options.workers; ++index) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shunt/base/clock.hpp"
+#include "shunt/base/limits.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "shunt/proxy/publication.hpp"
@@ -59,6 +60,7 @@ struct ListenerSocket {
 struct WorkerSetup {
   std::uint32_t index = 0;
   std::uint32_t connections_max = 0;  // of all workers together, and so of this one too
+  std::size_t spilled_bytes_max = base::kSpilledBytesMax;
   std::vector<ListenerSocket> listeners;
   std::vector<traffic::AppId> app_of;  // by ServiceId
   int wake_fd = -1;                    // an eventfd; not owned

@@ -53,6 +53,7 @@ class Worker {
                           [this](std::uint32_t slot) { timer(shard_.relays.at(slot)); });
     acceptor_.step();
     requests_.step();
+    if (Relay* surplus = buffers_.surplus()) ending_.close(*surplus, CloseCause::kNoBuffers);
     transfer_.serve_starved();
     shard_.root = nullptr;
     if (over()) return false;

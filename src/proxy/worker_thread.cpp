@@ -18,6 +18,7 @@ WorkerThread::WorkerThread(std::uint32_t index, const Common& common)
       counters_(common.live->slots(), static_cast<std::uint32_t>(common.model->services.size())) {
   setup_.index = index;
   setup_.connections_max = common.connections_max;
+  setup_.spilled_bytes_max = common.spilled_bytes_max;
   for (const traffic::Service& service : common.model->services) {
     setup_.app_of.push_back(service.app);
   }

@@ -29,6 +29,7 @@ class WorkerThread {
     OpenConnections* open = nullptr;
     int adoption_fd = -1;
     std::uint32_t connections_max = 0;
+    std::size_t spilled_bytes_max = 0;
     uring::Features features;
   };
 

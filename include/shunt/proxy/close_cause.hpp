@@ -25,6 +25,7 @@ namespace shunt::proxy {
   ROW(kIdle,            "PI", "idle",             "no byte within timeouts.idle")                     \
   ROW(kHalfClosed,      "PH", "half_closed",      "one side ended, silence within timeouts.half_closed") \
   ROW(kStalled,         "PS", "stalled",          "a reader took nothing within timeouts.stalled")    \
+  ROW(kNoBuffers,       "PB", "no_buffers",       "its reader had stopped when buffers ran out for everybody") \
   ROW(kInternal,        "PE", "internal",         "an unexpected error of the kernel")                \
   ROW(kShutdown,        "KS", "shutdown",         "shunt stopped and its grace ended")                \
   ROW(kDrainDeadline,   "KD", "drain_deadline",   "the drain deadline of its pool or node passed")    \

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shunt/base/endpoint.hpp"
+#include "shunt/base/limits.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/base/unique_fd.hpp"
 #include "shunt/proxy/counters.hpp"
@@ -30,6 +31,7 @@ struct DataPlaneOptions {
   std::uint32_t connections_max = 0;  // in all; capacity() has what descriptors allow
   bool pin_workers = true;            // worker i on the i-th CPU that the process may use
   bool accept_bursts = true;          // Capacity has whether descriptors allow it
+  std::size_t spilled_bytes_max = base::kSpilledBytesMax;  // of each worker
 };
 
 // What the machine lets this process hold (rule 17 of the data path).

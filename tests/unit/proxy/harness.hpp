@@ -237,6 +237,7 @@ struct Options {
   std::vector<base::Endpoint> listen = {loopback()};
   std::vector<base::Endpoint> sources{};
   bool accept_bursts = true;
+  std::size_t spilled_bytes_max = base::kSpilledBytesMax;
 };
 
 // One app with one service and pools of nodes; pool 0 is active at the start.
@@ -273,7 +274,8 @@ class Plane {
     auto started = DataPlane::start({.workers = options.workers,
                                      .connections_max = options.connections_max,
                                      .pin_workers = false,
-                                     .accept_bursts = options.accept_bursts},
+                                     .accept_bursts = options.accept_bursts,
+                                     .spilled_bytes_max = options.spilled_bytes_max},
                                     model_, std::move(inherited), root(0));
     if (!started) {
       ADD_FAILURE() << started.error().message;

@@ -96,5 +96,30 @@ TEST_F(Descriptors, ForABurstAreKeptWhereThereAreMany) {
                                                                   2 * 5 + base::kCompletionsQueued);
 }
 
+// ---- Buffers.
+
+TEST(Buffers, OfReadersThatStoppedGoToOthersWhenNoMoreCanBeSetAside) {
+  const std::string much(8'000'000, 'm');
+  Node node([&](Socket& socket) {
+    if (socket.read(1) == "m") socket.send(much);
+    echo(socket);
+  });
+  Plane plane({{node.address()}}, {.spilled_bytes_max = 64 * 1024});
+  // More of them than there are buffers.
+  std::vector<Socket> stopped;
+  for (int i = 0; i < 80; ++i) {
+    stopped.push_back(Socket::connect(plane.address(), 4096));
+    ASSERT_TRUE(stopped.back().send("m"));
+  }
+  ASSERT_TRUE(wait_for([&] {
+    return plane.sum([](const WorkerCounters& c) { return c.buffer_starved.get(); }) != 0;
+  }));
+  Socket client = plane.client();
+  ASSERT_TRUE(client.send("ehello"));
+  EXPECT_EQ(client.read(5), "hello");
+  EXPECT_EQ(plane.end().cause, CloseCause::kNoBuffers);
+  EXPECT_GT(plane.open(), 30U) << "no more go than have to";
+}
+
 }  // namespace
 }  // namespace shunt::proxy::testing
