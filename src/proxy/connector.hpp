@@ -30,7 +30,7 @@ class Connector {
         picks_(shard.setup.app_of.size()),
         retry_picks_(shard.setup.app_of.size()),
         sources_(shard.setup.app_of.size()),
-        failed_last_(shard.setup.live->slots()) {
+        failed_last_(shard.setup.app_of.size() * shard.setup.live->slots()) {
     // Workers begin at different places of the schedule, or all would open with the same node.
     random_.state += shard.setup.index * 0x632BE59BD9B4E019ULL;
     for (traffic::PickState& pick : picks_) pick.cursor = shard.setup.index * 7;
@@ -211,8 +211,8 @@ class Connector {
     NodeCounters& node = shard_.node_of(relay);
     node.connections.add();
     node.established.add();
-    if (failed_last_[relay.node] != 0) {
-      failed_last_[relay.node] = 0;
+    if (std::uint8_t& failed = failed_last(relay); failed != 0) {
+      failed = 0;
       shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, 0, shard_.now});
     }
     transfer_.open(relay);
@@ -251,8 +251,12 @@ class Connector {
     relay.cause = cause_of(error);
     shard_.node_of(relay).connect_errors.add();
     if (error == -EADDRNOTAVAIL) return;  // says nothing of the node
-    failed_last_[relay.node] = 1;
+    failed_last(relay) = 1;
     shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, -error, shard_.now});
+  }
+
+  [[nodiscard]] std::uint8_t& failed_last(const Relay& relay) noexcept {
+    return failed_last_[std::size_t{relay.service} * shard_.setup.live->slots() + relay.node];
   }
 
   static CloseCause cause_of(int error) noexcept {
@@ -299,7 +303,8 @@ class Connector {
   std::vector<traffic::PickState> picks_;        // by ServiceId: first attempts
   std::vector<traffic::PickState> retry_picks_;  // by ServiceId: the others
   std::vector<std::uint32_t> sources_;           // by ServiceId: the next source address
-  std::vector<std::uint8_t> failed_last_;  // by node slot: the last recorded outcome was a failure
+  // By ServiceId and node slot, as health is kept: the last recorded outcome was a failure.
+  std::vector<std::uint8_t> failed_last_;
   traffic::Random random_;
   traffic::Revision following_ = 0;  // the root whose check is under way or done
   traffic::Revision followed_ = 0;

@@ -21,6 +21,7 @@ std::string_view to_string(Health health) noexcept {
 
 bool HealthMachine::check_passed() noexcept {
   failed_in_row_ = 0;
+  connects_failed_in_row_ = 0;  // it connected just now: the row is broken
   switch (state_) {
     case Health::kUp:
       return false;

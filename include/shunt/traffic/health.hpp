@@ -36,7 +36,7 @@ class HealthMachine {
 
   [[nodiscard]] Health state() const noexcept { return state_; }
   // Each returns true when state() changed.
-  bool check_passed() noexcept;
+  bool check_passed() noexcept;  // ends a row of failed connects too
   bool check_failed() noexcept;
   bool connect_succeeded() noexcept;  // resets the count of failed connects; never changes state
   bool connect_failed() noexcept;

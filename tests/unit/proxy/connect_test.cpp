@@ -120,6 +120,46 @@ TEST(Connect, ReportsANodesFirstSuccessAfterAFailureAndNoOther) {
   EXPECT_EQ(outcomes[1].error, 0);
 }
 
+TEST(Connect, ReportsOutcomesForEachServiceOfANodeByItself) {
+  const base::Endpoint dead = refusing_address();
+  Node other(named("ok"));
+  traffic::Model model;
+  model.slots = 1;
+  model.services.resize(2);
+  traffic::App app;
+  app.pools.resize(1);
+  app.pools[0].nodes.resize(1);
+  app.pools[0].nodes[0].slot = 0;
+  app.pools[0].nodes[0].addresses = {dead, other.address()};
+  for (traffic::ServiceId id = 0; id < 2; ++id) {
+    model.services[id].id = id;
+    model.services[id].listen = {loopback()};
+    app.services.push_back(id);
+  }
+  model.apps = {app};
+  auto table = traffic::build_table(
+      model, 0, {.active = 0, .epoch = 1},
+      [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kUp; },
+      [](traffic::NodeSlot) { return traffic::AdminState::kReady; });
+  auto plane = DataPlane::start({.workers = 1, .connections_max = 100, .pin_workers = false}, model,
+                                {}, traffic::build_root(1, {std::move(table)}, 2));
+  ASSERT_TRUE(plane) << plane.error().message;
+  const auto answer = [&](traffic::ServiceId service) {
+    return Socket::connect((*plane)->listening()[service][0]).read(2);
+  };
+  EXPECT_EQ(answer(0), "");
+  EXPECT_EQ(answer(1), "ok");  // says nothing of the first one
+  Node node(named("ok"), dead);
+  EXPECT_EQ(answer(0), "ok");
+  std::vector<ConnectOutcome> outcomes(10);
+  outcomes.resize((*plane)->take_outcomes(0, outcomes.data(), outcomes.size()));
+  ASSERT_EQ(outcomes.size(), 2U);
+  EXPECT_EQ(outcomes[0].service, 0U);
+  EXPECT_EQ(outcomes[0].error, ECONNREFUSED);
+  EXPECT_EQ(outcomes[1].service, 0U);
+  EXPECT_EQ(outcomes[1].error, 0);
+}
+
 TEST(Connect, WaitsForAUnixSocketWhoseBacklogIsFull) {
   const std::string path = ::testing::TempDir() + "shunt-full-" + std::to_string(::getpid());
   ::unlink(path.c_str());

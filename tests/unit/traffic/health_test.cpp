@@ -79,6 +79,15 @@ TEST(Health, FailedConnectsInARowMarkANodeDownBetweenChecks) {
   }
 }
 
+TEST(Health, APassedCheckBreaksARowOfFailedConnects) {
+  HealthMachine machine(kOptions, Health::kUp);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(machine.connect_failed());
+    EXPECT_FALSE(machine.check_passed());
+  }
+  EXPECT_EQ(machine.state(), Health::kUp);
+}
+
 TEST(Health, FailedConnectsOfAPanicDoNotHoldANodeBackThatRises) {
   HealthMachine machine(kOptions, Health::kDown);
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(machine.connect_failed());
