@@ -47,7 +47,8 @@ class Connector {
       if (candidate == nullptr) return give_up(relay);
       if (relay.tried_count != 0) shard_.service_of(relay).retried.add();
       note_choice(relay, table, *candidate);
-      const int result = attempt(relay, table, *candidate);
+      int result = attempt(relay, table, *candidate);
+      if (result == 0 && met_itself(relay)) result = -ECONNREFUSED;
       if (result == 0) return connected(relay);
       if (result == -EINPROGRESS) return wait_for_connect(relay, table.timeouts.connect);
       drop_socket(relay);
@@ -71,7 +72,8 @@ class Connector {
     if (error == 0) {
       // This turn's root is newer than the attempt: not a byte has left, so it is still taken back.
       if (switched_away(relay)) return take_back(relay);
-      return connected(relay);
+      if (!met_itself(relay)) return connected(relay);
+      error = -ECONNREFUSED;
     }
     retreat(relay);
     attempt_failed(relay, error);
@@ -183,12 +185,23 @@ class Connector {
       const int fd = shard_.kernel.open_stream(family);
       if (fd < 0) return fd;
       relay.socket(Side::kNode).fd = fd;
+      relay.socket(Side::kNode).may_meet_itself = shard_.kernel.may_meet_itself(candidate.address);
       shard_.kernel.set_stream_options(fd, stream_options(table.keepalive));
       result = source == nullptr ? 0 : shard_.kernel.bind_source(fd, *source);
       if (result == 0) result = shard_.kernel.connect(fd, candidate.address);
       if (result != -EADDRNOTAVAIL) break;
     }
     return result;
+  }
+
+  // A node of this machine that is down: the kernel may choose its port as the source of a connect
+  // to it, and the client would be answered with its own bytes. Ended by a reset, for a TIME_WAIT
+  // would keep the node from its port.
+  [[nodiscard]] bool met_itself(Relay& relay) noexcept {
+    const Socket& socket = relay.socket(Side::kNode);
+    if (!socket.may_meet_itself || !shard_.kernel.met_itself(socket.fd)) return false;
+    shard_.kernel.disconnect(socket.fd);
+    return true;
   }
 
   void wait_for_connect(Relay& relay, base::Duration limit) noexcept {

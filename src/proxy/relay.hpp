@@ -45,9 +45,10 @@ enum class Side : std::uint8_t { kClient = 0, kNode = 1 };
 // Where a side may stand while the relay lives.
 struct Socket {
   int fd = -1;
-  std::uint8_t in_flight = 0;   // operations in the kernel that refer to it, cancels included
-  bool reset_seen = false;      // the peer reset it; what it says later is no clean end
-  bool reset_at_close = false;  // it gets RST instead of FIN
+  std::uint8_t in_flight = 0;    // operations in the kernel that refer to it, cancels included
+  bool reset_seen = false;       // the peer reset it; what it says later is no clean end
+  bool reset_at_close = false;   // it gets RST instead of FIN
+  bool may_meet_itself = false;  // its node's port is one that its own may be
 };
 
 struct Relay {

@@ -1,5 +1,7 @@
 #include "shunt/uring/system_kernel.hpp"
 
+#include <fstream>
+
 namespace shunt::uring {
 
 base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
@@ -12,6 +14,13 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   if (!buffers) return tl::unexpected(std::move(buffers.error()));
   kernel->buffers_ = std::move(*buffers);
   return kernel;
+}
+
+SystemKernel::PortRange SystemKernel::read_local_ports() {
+  std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
+  PortRange range;
+  if (std::uint16_t first = 0, last = 0; file >> first >> last) range = {first, last};
+  return range;
 }
 
 void set_stream_options(int fd, const StreamOptions& options) noexcept {

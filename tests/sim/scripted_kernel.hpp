@@ -86,6 +86,8 @@ class ScriptedKernel {
   int open_stream(int family);
   int bind_source(int fd, const base::Endpoint& address);
   int connect(int fd, const base::Endpoint& address);
+  [[nodiscard]] static bool may_meet_itself(const base::Endpoint&) { return false; }
+  [[nodiscard]] static bool met_itself(int) { return false; }
   int disconnect(int fd);
   int take_error(int fd);
   bool is_reset(int fd);

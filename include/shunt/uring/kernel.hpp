@@ -139,6 +139,12 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   // 0: connected. -EINPROGRESS: poll for POLLOUT, then take_error(). -EAGAIN: a Unix socket's
   // backlog is full (unix(7)), nothing is under way. -EADDRNOTAVAIL: no local port is free.
   { kernel.connect(fd, address) } -> std::same_as<int>;
+  // Whether a connect to this address could be given its own destination as its source: the port
+  // is one that the kernel chooses from. Cheap.
+  { kernel.may_meet_itself(address) } -> std::same_as<bool>;
+  // Whether this connection is with itself: a local port without a listener was chosen as the
+  // source port (TCP simultaneous open, RFC 9293, 3.5), and it would answer with what it is sent.
+  { kernel.met_itself(fd) } -> std::same_as<bool>;
   // connect(AF_UNSPEC): a TCP connect under way, or established and unused, is dead when this
   // returns. A poll pending on fd may complete by it.
   { kernel.disconnect(fd) } -> std::same_as<int>;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "shunt/uring/buffer_ring.hpp"
@@ -127,6 +128,19 @@ class SystemKernel {
   int connect(int fd, const base::Endpoint& address) noexcept {
     return result_of(::connect(fd, address.address(), address.length()));
   }
+  [[nodiscard]] bool may_meet_itself(const base::Endpoint& address) const noexcept {
+    return !address.is_unix() && address.port() >= local_ports_.first &&
+           address.port() <= local_ports_.last;
+  }
+  [[nodiscard]] bool met_itself(int fd) noexcept {
+    sockaddr_storage own{};
+    sockaddr_storage peer{};
+    socklen_t own_length = sizeof(own);
+    socklen_t peer_length = sizeof(peer);
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_length) == 0 &&
+           ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0 &&
+           own_length == peer_length && std::memcmp(&own, &peer, own_length) == 0;
+  }
   int disconnect(int fd) noexcept {
     sockaddr unspecified{};
     unspecified.sa_family = AF_UNSPEC;
@@ -173,9 +187,17 @@ class SystemKernel {
  private:
   static constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-  SystemKernel() noexcept = default;
+  SystemKernel() = default;
   static int result_of(int result) noexcept { return result >= 0 ? result : -errno; }
 
+  // net.ipv4.ip_local_port_range, which IPv6 uses too.
+  struct PortRange {
+    std::uint16_t first = 32768;
+    std::uint16_t last = 60999;
+  };
+  [[nodiscard]] static PortRange read_local_ports();
+
+  PortRange local_ports_ = read_local_ports();
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<BufferRing> buffers_;  // goes before the ring
   std::uint64_t wake_count_ = 0;

@@ -74,6 +74,18 @@ TEST(Connect, ResetsTheClientWhenEveryNodeRefuses) {
   EXPECT_EQ(end.attempts, 2);
 }
 
+TEST(Connect, ADeadNodeDoesNotAnswerWithTheClientsOwnBytes) {
+  // The source port that the kernel would choose once in a while.
+  const base::Endpoint dead = refusing_address();
+  Plane plane({{dead}}, {.sources = {dead}});
+  Socket client = plane.client();
+  static_cast<void>(client.send("hello"));
+  EXPECT_EQ(client.read(5), "");
+  EXPECT_EQ(client.error(), ECONNRESET);
+  EXPECT_EQ(plane.end().cause, CloseCause::kConnectRefused);
+  Node node(named("ok"), dead);  // its port is free
+}
+
 TEST(Connect, ResetsTheClientWhenEveryNodeIsSilent) {
   BlackHole hole;
   Plane plane({{hole.address()}}, {.timeouts = {.connect = 30 * kMillisecond}});
