@@ -38,6 +38,8 @@ class Ending {
     relay.state = RelayState::kDelivering;
     relay.attempt_at = shard_.now;
     relay.socket(to).reset_at_close = true;
+    relay.to(to).unsent = UINT32_MAX;
+    relay.to(to).since = shard_.now;
     withdraw(relay);
     settle(relay);
   }
@@ -67,15 +69,24 @@ class Ending {
   }
 
  private:
-  // How long a reset waits for the bytes before it (contract: bounded), and between two looks.
-  static constexpr base::Duration kDeliveryMax = 5 * base::kSecond;
+  // How long a reset waits for the bytes before it (contract: bounded) when the reader takes none
+  // of them, and in all; and between two looks.
+  static constexpr base::Duration kDeliveryStillMax = 5 * base::kSecond;
+  static constexpr base::Duration kDeliveryMax = 60 * base::kSecond;
   static constexpr base::Duration kDeliveryPauseMax = 50 * base::kMillisecond;
 
   // SIOCOUTQ of the destination is 0: SO_LINGER 0 before would destroy what is queued there.
   [[nodiscard]] bool delivered(Relay& relay) noexcept {
     if (shard_.now - relay.attempt_at >= kDeliveryMax) return true;
     const Side to = relay.socket(Side::kClient).reset_at_close ? Side::kClient : Side::kNode;
-    return shard_.kernel.unsent(relay.socket(to).fd) <= 0;
+    const int queued = shard_.kernel.unsent(relay.socket(to).fd);
+    if (queued <= 0) return true;
+    Pipe& pipe = relay.to(to);
+    if (static_cast<std::uint32_t>(queued) != pipe.unsent) {
+      pipe.unsent = static_cast<std::uint32_t>(queued);
+      pipe.since = shard_.now;
+    }
+    return shard_.now - pipe.since >= kDeliveryStillMax;
   }
 
   // Takes the relay out of every queue and out of the kernel.
