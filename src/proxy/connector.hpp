@@ -43,6 +43,10 @@ class Connector {
     relay.state = RelayState::kRetreating;  // until an attempt is under way
     while (true) {
       const traffic::ServiceTable& table = shard_.table_of(relay);
+      // Switched while it paused or retreated: what was tried is of a pool that was left.
+      if (table.pool != relay.pool && (relay.tried_count != 0 || relay.paused_since != 0)) {
+        start_over(relay);
+      }
       const traffic::Candidate* candidate = choose(relay, table);
       if (candidate == nullptr) return give_up(relay);
       if (relay.tried_count != 0) shard_.service_of(relay).retried.add();
@@ -247,15 +251,20 @@ class Connector {
   }
 
   // The pool was switched away: AF_UNSPEC kills the connect at once, whether it was under way or
-  // established without our having seen it. The new pool gets a full set of attempts.
+  // established without our having seen it.
   void take_back(Relay& relay) noexcept {
     shard_.kernel.disconnect(relay.socket(Side::kNode).fd);
+    start_over(relay);
+    retreat(relay);
+    retreated(relay);
+  }
+
+  // Another pool is active: it gets a full set of attempts.
+  void start_over(Relay& relay) noexcept {
     shard_.service_of(relay).repointed.add();
     relay.repointed = true;
     relay.tried_count = 0;
     relay.paused_since = 0;
-    retreat(relay);
-    retreated(relay);
   }
 
   void attempt_failed(Relay& relay, int error) noexcept {

@@ -294,6 +294,24 @@ TEST(Switch, TakesBackConnectsThatAreUnderWay) {
   for (int i = 0; i < 200; ++i) EXPECT_TRUE(plane.end().repointed);
 }
 
+TEST(Switch, RePointsWhoWaitsForAUnixSocketWhoseBacklogIsFull) {
+  const std::string path = ::testing::TempDir() + "shunt-left-" + std::to_string(::getpid());
+  ::unlink(path.c_str());
+  const base::Endpoint address = *base::Endpoint::parse("unix:" + path);
+  const base::UniqueFd listener = listening_socket(address, 0);
+  Socket filler = Socket::connect(address);
+  Node green(named("green"));
+  Plane plane({{address}, {green.address()}}, {.timeouts = {.connect = 600 * kSecond}});
+  Socket client = plane.client();
+  ASSERT_TRUE(plane.wait_open(1));
+  plane.switch_to(1);
+  EXPECT_EQ(client.read(5), "green");
+  client.close();
+  EXPECT_TRUE(plane.end().repointed);
+  EXPECT_EQ(plane.sum([](const WorkerCounters& c) { return c.services[0].repointed.get(); }), 1U);
+  ::unlink(path.c_str());
+}
+
 TEST(Switch, IsNotFollowedBeforeEveryConnectIsTakenBack) {
   BlackHole hole;
   BlackHole other;
