@@ -58,8 +58,8 @@ class Connector {
       drop_socket(relay);
       ending_.release_live(relay);
       if (result == -EAGAIN && pause(relay, table.timeouts.connect)) return;
-      if (result == -EMFILE || result == -ENFILE) {
-        relay.cause = CloseCause::kNoDescriptors;
+      if (is_own_shortage(result)) {
+        relay.cause = cause_of(result);
         return give_up(relay, true);
       }
       attempt_failed(relay, result == -EAGAIN ? -ETIMEDOUT : result);
@@ -272,13 +272,17 @@ class Connector {
     relay.paused_since = 0;
     relay.cause = cause_of(error);
     shard_.node_of(relay).connect_errors.add();
-    if (error == -EADDRNOTAVAIL) return;  // says nothing of the node
+    if (error == -EADDRNOTAVAIL || is_own_shortage(error)) return;  // says nothing of the node
     failed_last(relay) = 1;
     shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, -error, shard_.now});
   }
 
   [[nodiscard]] std::uint8_t& failed_last(const Relay& relay) noexcept {
     return failed_last_[std::size_t{relay.service} * shard_.setup.live->slots() + relay.node];
+  }
+
+  static bool is_own_shortage(int error) noexcept {
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
   }
 
   static CloseCause cause_of(int error) noexcept {
@@ -290,6 +294,12 @@ class Connector {
         return CloseCause::kConnectTimeout;
       case -EADDRNOTAVAIL:
         return CloseCause::kNoPorts;
+      case -EMFILE:
+      case -ENFILE:
+        return CloseCause::kNoDescriptors;
+      case -ENOBUFS:
+      case -ENOMEM:
+        return CloseCause::kNoMemory;
       default:
         return CloseCause::kUnreachable;
     }

@@ -1,5 +1,6 @@
 #include "tests/sim/control.hpp"
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -252,6 +253,10 @@ void Control::take_records() {
   while (outbox_.take_ends(&end, 1) == 1) ends_.push_back(end);
   proxy::ConnectOutcome outcome;
   while (outbox_.take_outcomes(&outcome, 1) == 1) {
+    for (const int own : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+      if (outcome.error == own)
+        violations_.add("a shortage of its own is told as a node's failure");
+    }
   }
 }
 

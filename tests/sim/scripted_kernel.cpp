@@ -228,6 +228,7 @@ int ScriptedKernel::open_stream(int family) {
     violations_.add("a socket of family " + std::to_string(family));
   }
   if (open_streams() >= options_.descriptors) return -EMFILE;
+  if (random_.one_in(1000)) return random_.one_in(2) ? -ENOBUFS : -ENOMEM;
   return add_file({.kind = File::Kind::kStream});
 }
 

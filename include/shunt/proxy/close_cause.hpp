@@ -21,6 +21,7 @@ namespace shunt::proxy {
   ROW(kNoNode,          "PN", "no_node",          "the active pool has no usable node")               \
   ROW(kNoPorts,         "PP", "no_ports",         "no local port towards the node is free")           \
   ROW(kNoDescriptors,   "PD", "no_descriptors",   "the process ran out of descriptors")               \
+  ROW(kNoMemory,        "PM", "no_memory",        "the kernel had no memory for a connection to the node") \
   ROW(kConnectionLimit, "PL", "connection_limit", "the limit of connections was reached")             \
   ROW(kIdle,            "PI", "idle",             "no byte within timeouts.idle")                     \
   ROW(kHalfClosed,      "PH", "half_closed",      "one side ended, silence within timeouts.half_closed") \
