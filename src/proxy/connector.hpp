@@ -134,7 +134,9 @@ class Connector {
 
  private:
   // Between two tries on a Unix socket whose backlog is full (unix(7): EAGAIN, nothing under way).
-  static constexpr base::Duration kBacklogPause = 5 * base::kMillisecond;
+  // It grows with the wait: 2,000 who wait at 5 ms take a whole CPU, at 100 ms a twentieth.
+  static constexpr base::Duration kBacklogPauseMin = 5 * base::kMillisecond;
+  static constexpr base::Duration kBacklogPauseMax = 100 * base::kMillisecond;
 
   [[nodiscard]] bool switched_away(const Relay& relay) const noexcept {
     return shard_.table_of(relay).pool != relay.pool;
@@ -308,10 +310,12 @@ class Connector {
   // Waits a moment and picks anew, for as long as an attempt may take; false when that has passed.
   bool pause(Relay& relay, base::Duration limit) noexcept {
     if (relay.paused_since == 0) relay.paused_since = shard_.now;
-    if (shard_.now - relay.paused_since >= limit) return false;
+    const base::Duration waited = shard_.now - relay.paused_since;
+    if (waited >= limit) return false;
     relay.state = RelayState::kPausing;
     --relay.attempts;  // nothing was begun
-    shard_.timers.set(shard_.relays.slot_of(relay), shard_.now + kBacklogPause);
+    shard_.timers.set(shard_.relays.slot_of(relay),
+                      shard_.now + std::clamp(waited / 4, kBacklogPauseMin, kBacklogPauseMax));
     return true;
   }
 

@@ -201,6 +201,20 @@ TEST(Connect, TimesOutOnAUnixSocketWhoseBacklogStaysFull) {
   ::unlink(path.c_str());
 }
 
+TEST(Connect, TriesAUnixSocketWhoseBacklogStaysFullEverMoreSeldom) {
+  const std::string path = ::testing::TempDir() + "shunt-full-" + std::to_string(::getpid());
+  ::unlink(path.c_str());
+  const base::Endpoint address = *base::Endpoint::parse("unix:" + path);
+  const base::UniqueFd listener = listening_socket(address, 0);
+  Socket filler = Socket::connect(address);
+  Plane plane({{address}}, {.timeouts = {.connect = kSecond}});
+  EXPECT_EQ(plane.client().read_all(), "");
+  EXPECT_EQ(plane.end().cause, CloseCause::kConnectTimeout);
+  // A second is 200 pauses of 5 ms; a turn is about a try.
+  EXPECT_LT(plane.sum([](const WorkerCounters& c) { return c.turns.get(); }), 80U);
+  ::unlink(path.c_str());
+}
+
 TEST(Connect, AClientThatGoesWhileConnectingIsNoticed) {
   BlackHole hole;
   Plane plane({{hole.address()}}, {.timeouts = {.connect = 60 * kSecond}});
