@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <string>
+#include <thread>
 
 namespace shunt::uring {
 namespace {
@@ -151,10 +153,14 @@ Ring::~Ring() {
 }
 
 io_uring_sqe* Ring::entry_of_full_queue() noexcept {
-  // The kernel takes the whole queue in one call but for lack of memory, which passes.
-  for (int attempt = 0; attempt < 1000; ++attempt) {
+  // The kernel takes the whole queue in one call but for lack of memory, which passes: in
+  // microseconds, or in as long as reclaim takes.
+  constexpr int kAtOnce = 100;
+  constexpr int kWithPauses = 5'000;  // of a millisecond
+  for (int attempt = 0; attempt < kAtOnce + kWithPauses; ++attempt) {
     SHUNT_CHECK(enter(0) == 0);
     if (io_uring_sqe* sqe = io_uring_get_sqe(&ring_); sqe != nullptr) return sqe;
+    if (attempt >= kAtOnce) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   SHUNT_CHECK(!"io_uring takes no more submissions");
   __builtin_unreachable();
