@@ -137,6 +137,9 @@ class Connector {
   // It grows with the wait: 2,000 who wait at 5 ms take a whole CPU, at 100 ms a twentieth.
   static constexpr base::Duration kBacklogPauseMin = 5 * base::kMillisecond;
   static constexpr base::Duration kBacklogPauseMax = 100 * base::kMillisecond;
+  // What bind(2) tells by EADDRNOTAVAIL, which from connect(2) means that no port is free. No errno
+  // is as large (errno.h, MAX_ERRNO).
+  static constexpr int kNoSourceAddress = -4096;
 
   [[nodiscard]] bool switched_away(const Relay& relay) const noexcept {
     return shard_.table_of(relay).pool != relay.pool;
@@ -180,7 +183,8 @@ class Connector {
     const std::size_t sources =
         std::any_of(table.sources.begin(), table.sources.end(), fits) ? table.sources.size() : 0;
     int result = -EADDRNOTAVAIL;
-    // A source without a free port towards this node is followed by the next one.
+    // A source that the machine lacks, or without a free port towards this node, is followed by the
+    // next one.
     for (std::size_t tries = 0; tries < std::max<std::size_t>(1, sources); ++tries) {
       const base::Endpoint* source = nullptr;
       if (sources != 0) {
@@ -194,6 +198,10 @@ class Connector {
       relay.socket(Side::kNode).may_meet_itself = shard_.kernel.may_meet_itself(candidate.address);
       shard_.kernel.set_stream_options(fd, stream_options(table.keepalive));
       result = source == nullptr ? 0 : shard_.kernel.bind_source(fd, *source);
+      if (result == -EADDRNOTAVAIL) {
+        result = kNoSourceAddress;
+        continue;
+      }
       if (result == 0) result = shard_.kernel.connect(fd, candidate.address);
       if (result != -EADDRNOTAVAIL) break;
     }
@@ -274,7 +282,9 @@ class Connector {
     relay.paused_since = 0;
     relay.cause = cause_of(error);
     shard_.node_of(relay).connect_errors.add();
-    if (error == -EADDRNOTAVAIL || is_own_shortage(error)) return;  // says nothing of the node
+    if (error == -EADDRNOTAVAIL || error == kNoSourceAddress || is_own_shortage(error)) {
+      return;  // says nothing of the node
+    }
     failed_last(relay) = 1;
     shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, -error, shard_.now});
   }
@@ -296,6 +306,8 @@ class Connector {
         return CloseCause::kConnectTimeout;
       case -EADDRNOTAVAIL:
         return CloseCause::kNoPorts;
+      case kNoSourceAddress:
+        return CloseCause::kNoSource;
       case -EMFILE:
       case -ENFILE:
         return CloseCause::kNoDescriptors;

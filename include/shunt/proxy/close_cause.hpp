@@ -20,6 +20,7 @@ namespace shunt::proxy {
   ROW(kUnreachable,     "SU", "unreachable",      "no way leads to any tried node (route, socket path, permission)") \
   ROW(kNoNode,          "PN", "no_node",          "the active pool has no usable node")               \
   ROW(kNoPorts,         "PP", "no_ports",         "no local port towards the node is free")           \
+  ROW(kNoSource,        "PA", "no_source",        "this machine has no source address that is configured") \
   ROW(kNoDescriptors,   "PD", "no_descriptors",   "the process ran out of descriptors")               \
   ROW(kNoMemory,        "PM", "no_memory",        "the kernel had no memory for a connection to the node") \
   ROW(kConnectionLimit, "PL", "connection_limit", "the limit of connections was reached")             \

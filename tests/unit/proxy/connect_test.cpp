@@ -119,6 +119,19 @@ TEST(Connect, SaysWhenNoWayLeadsToTheNode) {
   EXPECT_EQ(plane.end().cause, CloseCause::kUnreachable);
 }
 
+TEST(Connect, SaysThatTheMachineLacksTheSourceAddress) {
+  Node node(named("ok"));
+  const base::Endpoint lacking = *base::Endpoint::parse("192.0.2.1");
+  {
+    Plane plane({{node.address()}}, {.sources = {lacking}});
+    EXPECT_EQ(plane.client().read_all(), "");
+    EXPECT_EQ(plane.end().cause, CloseCause::kNoSource);
+    EXPECT_TRUE(take_outcomes(plane).empty()) << "it says nothing of the node";
+  }
+  Plane plane({{node.address()}}, {.sources = {lacking, *base::Endpoint::parse("127.0.0.1")}});
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(plane.client().read(2), "ok");
+}
+
 TEST(Connect, ReportsANodesFirstSuccessAfterAFailureAndNoOther) {
   const base::Endpoint address = refusing_address();
   Plane plane({{address}});
