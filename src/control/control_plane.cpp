@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -40,6 +41,7 @@ class ControlPlaneImpl final : public ControlPlane {
         recovered_(std::move(restored.events)),
         requests_(parts_.io, parts_.data_plane),
         health_(parts_.config.model, active_pools(restored), parts_.events, base::monotonic_now()),
+        in_maint_(parts_.config.model.slots, false),
         drains_(parts_.config.model, parts_.data_plane, requests_, parts_.events),
         switchboard_(parts_, std::move(restored), health_, drains_, requests_),
         watchdog_(parts_.data_plane, requests_, parts_.timing.ping_interval,
@@ -52,10 +54,8 @@ class ControlPlaneImpl final : public ControlPlane {
     // So that `initial` counts only once, and marks of a restart are kept.
     switchboard_.ledger().flush();
     phase_ = Phase::kReady;
-    // A node in maintenance is somebody's work bench: it is left alone.
-    switchboard_.on_admin([this](traffic::NodeSlot slot, traffic::AdminState state) {
-      prober_->set_paused(slot, state == traffic::AdminState::kMaint);
-    });
+    switchboard_.on_admin(
+        [this](traffic::NodeSlot slot, traffic::AdminState state) { admin_changed(slot, state); });
     prober_->start();
     beat();
   }
@@ -153,6 +153,29 @@ class ControlPlaneImpl final : public ControlPlane {
     return process;
   }
 
+  // A node in maintenance is somebody's work bench: it is left alone, and what comes back may be
+  // another machine than the one that was checked before.
+  void admin_changed(traffic::NodeSlot slot, traffic::AdminState state) {
+    const bool maint = state == traffic::AdminState::kMaint;
+    if (in_maint_[slot] && !maint) {
+      health_.begin_anew(slot, state == traffic::AdminState::kReady && only_ready_of_active(slot),
+                         base::monotonic_now());
+    }
+    in_maint_[slot] = maint;
+    prober_->set_paused(slot, maint);
+  }
+
+  // Would the live pool have no ready node without this one?
+  [[nodiscard]] bool only_ready_of_active(traffic::NodeSlot slot) const {
+    const Decisions& decisions = switchboard_.decisions();
+    const NodePlace& place = health_.place(slot);
+    if (decisions.apps[place.app].release.active != place.pool) return false;
+    const auto& nodes = parts_.config.model.apps[place.app].pools[place.pool].nodes;
+    return std::none_of(nodes.begin(), nodes.end(), [&](const traffic::Node& node) {
+      return node.slot != slot && decisions.admin[node.slot] == traffic::AdminState::kReady;
+    });
+  }
+
   void usable_changed(traffic::NodeSlot slot) {
     const NodePlace& place = health_.place(slot);
     if (switchboard_.decisions().apps[place.app].release.active == place.pool) {
@@ -196,6 +219,7 @@ class ControlPlaneImpl final : public ControlPlane {
   Phase phase_ = Phase::kStarting;
   WorkerRequests requests_;
   HealthBoard health_;
+  std::vector<bool> in_maint_;  // by slot
   Drains drains_;
   Switchboard switchboard_;
   Watchdog watchdog_;

@@ -134,6 +134,21 @@ std::vector<traffic::NodeSlot> HealthBoard::retry_due(base::Instant now) {
   return slots;
 }
 
+void HealthBoard::begin_anew(traffic::NodeSlot slot, bool needed, base::Instant now) {
+  const bool checks = model_.apps[places_[slot].app].health.type != traffic::HealthCheck::kOff;
+  const traffic::Health initial =
+      needed || !checks ? traffic::Health::kAssumed : traffic::Health::kUnproven;
+  for (std::uint32_t position = 0; position < entries_[slot].size(); ++position) {
+    Entry& entry = entries_[slot][position];
+    const traffic::Health before = entry.machine.state();
+    entry.failure.clear();
+    entry.since = now;
+    if (entry.machine.begin_anew(initial, needed && checks)) {
+      (void)changed(slot, position, before, now);
+    }
+  }
+}
+
 bool HealthBoard::changed(traffic::NodeSlot slot, std::uint32_t position, traffic::Health before,
                           base::Instant now) {
   Entry& entry = entries_[slot][position];

@@ -50,6 +50,12 @@ class HealthBoard {
   // the slots that got theirs.
   [[nodiscard]] std::vector<traffic::NodeSlot> retry_due(base::Instant now);
 
+  // Maintenance is over: whatever was found before it says nothing about what the node is now, so
+  // it has to prove itself again (with checks off: it gets another chance). needed: nothing else
+  // can take its pool's connections; then it is used at once, and its first failed check marks it
+  // down. The caller builds the tables that lead to it anew.
+  void begin_anew(traffic::NodeSlot slot, bool needed, base::Instant now);
+
   [[nodiscard]] const NodePlace& place(traffic::NodeSlot slot) const noexcept {
     return places_[slot];
   }

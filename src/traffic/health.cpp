@@ -62,6 +62,13 @@ bool HealthMachine::retry() noexcept {
   return enter(Health::kAssumed);
 }
 
+bool HealthMachine::begin_anew(Health initial, bool wary) noexcept {
+  const bool moved = state_ != initial;
+  enter(initial);
+  if (wary && options_.fall > 0) failed_in_row_ = options_.fall - 1;
+  return moved;
+}
+
 bool HealthMachine::enter(Health next) noexcept {
   state_ = next;
   passed_in_row_ = 0;

@@ -8,6 +8,8 @@
 //
 // With checks off every node stays assumed; a passive failure makes it down, and `retry()` (called
 // by control after interval * rise) makes it assumed again.
+//
+// Maintenance voids all of this: `begin_anew()` (called by control when it ends).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,9 @@ class HealthMachine {
   bool connect_succeeded() noexcept;  // resets the count of failed connects; never changes state
   bool connect_failed() noexcept;
   bool retry() noexcept;  // checks off: down to assumed
+  // What was known is void: begins anew as at the start, except that the first failed check of a
+  // row marks an assumed node down where `wary`.
+  bool begin_anew(Health initial, bool wary) noexcept;
 
  private:
   bool enter(Health next) noexcept;  // counts start anew; returns true

@@ -72,6 +72,80 @@ TEST(NodeAdmin, ANodeInMaintenanceIsNotChecked) {
   EXPECT_TRUE(rig.prober->paused_slots.empty());
 }
 
+TEST(NodeAdmin, ANodeBackFromMaintenanceHasToProveItselfAgain) {
+  ControlRig rig;
+  rig.start();
+  rig.check(2, false, 1);
+  rig.run(admin_command({"g1"}, AdminState::kMaint));
+  rig.run(admin_command({"g1"}, AdminState::kReady));
+  const NodeStatus node = rig.app().pools[1].node_list[0];
+  EXPECT_EQ(node.health, traffic::Health::kUnproven);
+  EXPECT_EQ(node.last_failure, "") << "of the node as it was before";
+  EXPECT_EQ(rig.app().pools[1].healthy, 1U);
+  EXPECT_EQ(rig.switch_to("green").kind, OutcomeKind::kRefused) << "min_healthy wants fresh proof";
+  rig.check(2, true, 2);
+  EXPECT_EQ(rig.app().pools[1].healthy, 2U);
+  EXPECT_TRUE(rig.switch_to("green").changed);
+}
+
+TEST(NodeAdmin, ANodeOfTheLivePoolBackFromMaintenanceWaitsForItsChecks) {
+  ControlRig rig;
+  rig.start();
+  rig.run(admin_command({"b2"}, AdminState::kMaint));
+  rig.run(admin_command({"b2"}, AdminState::kReady));
+  EXPECT_THAT(rig.routed_to(), ElementsAre("b1"));
+  rig.check(1, true, 2);
+  rig.run_until([&] { return rig.routed_to().size() == 2; });
+}
+
+TEST(NodeAdmin, BackFromMaintenanceByWayOfDrainItHasToProveItselfToo) {
+  ControlRig rig;
+  rig.start();
+  rig.run(admin_command({"b2"}, AdminState::kMaint));
+  rig.run(admin_command({"b2"}, AdminState::kDrain));
+  rig.run(admin_command({"b2"}, AdminState::kReady));
+  EXPECT_EQ(rig.app().pools[0].node_list[1].health, traffic::Health::kUnproven);
+  rig.check(1, true, 2);
+  rig.run(admin_command({"b2"}, AdminState::kDrain));
+  rig.run(admin_command({"b2"}, AdminState::kReady));
+  EXPECT_EQ(rig.app().pools[0].node_list[1].health, traffic::Health::kUp)
+      << "checked all along: a drain voids nothing";
+}
+
+TEST(NodeAdmin, TheOnlyReadyNodeOfTheLivePoolIsUsedAtOnceAndDownAtItsFirstFailure) {
+  ControlRig rig;
+  rig.start();
+  rig.run(admin_command({"b2"}, AdminState::kDrain));
+  Command command = admin_command({"b1"}, AdminState::kMaint);
+  command.force = true;
+  rig.run(command);
+  EXPECT_TRUE(rig.routed_to().empty());
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  EXPECT_THAT(rig.routed_to(), ElementsAre("b1"));
+  EXPECT_EQ(rig.app().pools[0].node_list[0].health, traffic::Health::kAssumed);
+  EXPECT_FALSE(rig.app().services[0].panic);
+  EXPECT_EQ(rig.app().pools[0].healthy, 0U) << "assumed is no proof";
+  rig.check(0, false, 1);
+  EXPECT_EQ(rig.app().pools[0].node_list[0].health, traffic::Health::kDown);
+}
+
+TEST(NodeAdmin, WithChecksOffMaintenanceEndsAPassiveFailure) {
+  traffic::Model model = test::web_model();
+  model.apps[0].health.type = traffic::HealthCheck::kOff;
+  model.apps[0].health.interval = 3600 * base::kSecond;  // no retry meanwhile
+  ControlRig rig(model);
+  rig.start(false);
+  for (int count = 0; count < 3; ++count) {
+    rig.data_plane->worker[0].outcomes.push_back(
+        {.service = 0, .node = 2, .error = ETIMEDOUT, .at = 1});
+  }
+  rig.run_until([&] { return rig.events.count("node_health") == 1; });
+  rig.run(admin_command({"g1"}, AdminState::kMaint));
+  rig.run(admin_command({"g1"}, AdminState::kReady));
+  EXPECT_EQ(rig.app().pools[1].node_list[0].health, traffic::Health::kAssumed);
+  EXPECT_EQ(rig.app().pools[1].node_list[0].last_failure, "");
+}
+
 TEST(NodeAdmin, ADeadlineForReadyMakesNoSense) {
   ControlRig rig;
   rig.start();

@@ -120,6 +120,32 @@ TEST(Health, WithChecksOnOnlyChecksBringANodeBack) {
   EXPECT_EQ(machine.state(), Health::kDown);
 }
 
+TEST(Health, WhatBeginsAnewHasNoHistory) {
+  HealthMachine machine(kOptions, Health::kUp);
+  EXPECT_FALSE(machine.check_failed());
+  EXPECT_FALSE(machine.check_failed());
+  EXPECT_TRUE(machine.begin_anew(Health::kUnproven, false));
+  EXPECT_EQ(machine.state(), Health::kUnproven);
+  EXPECT_FALSE(machine.check_failed()) << "the row of failures starts anew";
+  EXPECT_FALSE(machine.check_passed());
+  EXPECT_FALSE(machine.begin_anew(Health::kUnproven, false));
+  EXPECT_FALSE(machine.check_passed()) << "and the row of passes";
+  EXPECT_TRUE(machine.check_passed());
+}
+
+TEST(Health, WhatBeginsAnewWarilyIsDownAfterOneFailedCheckAndUpAfterOnePassed) {
+  HealthMachine failing(kOptions, Health::kUp);
+  EXPECT_TRUE(failing.begin_anew(Health::kAssumed, true));
+  EXPECT_TRUE(failing.check_failed());
+  EXPECT_EQ(failing.state(), Health::kDown);
+
+  HealthMachine passing(kOptions, Health::kDown);
+  EXPECT_TRUE(passing.begin_anew(Health::kAssumed, true));
+  EXPECT_TRUE(passing.check_passed());
+  EXPECT_EQ(passing.state(), Health::kUp);
+  EXPECT_FALSE(passing.check_failed()) << "proven, it has its whole fall again";
+}
+
 TEST(Health, AssumedCountsAsProvenOnlyWhereThereAreNoChecks) {
   EXPECT_TRUE(is_proven(Health::kUp, HealthCheck::kTcp));
   EXPECT_FALSE(is_proven(Health::kAssumed, HealthCheck::kTcp));
