@@ -29,8 +29,9 @@ class EventHub {
 
   [[nodiscard]] bool full() const noexcept { return followers_.size() >= followers_max_; }
   // From now on `follower` gets every event. Returns the frames of those after `last_seen` that are
-  // kept; nothing where it is empty. A last_seen that lies in the future is from before a restart,
-  // when ids began anew, and gives all.
+  // kept; nothing where it is empty. Ids rise across restarts (EventLog::first_id_now); a
+  // last_seen that lies in the future all the same is from before the clock was set back, and gives
+  // all: rather twice than never.
   [[nodiscard]] std::string join(EventFollower& follower, std::optional<std::uint64_t> last_seen);
   void leave(EventFollower& follower) noexcept;
   // Lets go of the feed; followers get nothing more.

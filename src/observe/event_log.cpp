@@ -8,10 +8,15 @@
 
 namespace shunt::observe {
 
-EventLog::EventLog(Logger* logger, Post post)
+std::uint64_t EventLog::first_id_now() noexcept {
+  return base::wall_now_us();
+}
+
+EventLog::EventLog(Logger* logger, Post post, std::uint64_t first_id)
     : logger_(logger),
       post_(std::move(post)),
       control_thread_(std::this_thread::get_id()),
+      last_id_(first_id - 1),
       self_(std::make_shared<EventLog*>(this)) {}
 
 EventLog::~EventLog() {

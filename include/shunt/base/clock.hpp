@@ -32,4 +32,12 @@ inline constexpr Duration kOff = 0;
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
+// Microseconds since 1970 in UTC.
+[[nodiscard]] inline std::uint64_t wall_now_us() noexcept {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+}
+
 }  // namespace shunt::base

@@ -24,10 +24,17 @@ class EventLog final : public control::EventSink {
   // Runs a function soon on the control thread; may be called from any thread.
   using Post = std::function<void(std::function<void()>)>;
 
+  // Where a process begins to count: at its wall clock in microseconds, so that ids rise across
+  // restarts (no process publishes a million events a second for long) and a follower that resumes
+  // by the id that it saw last gets what it has missed since. They stay below 2^53, which a reader
+  // of JSON may hold in a double (RFC 8259 section 6), until the year 2255. After a clock was set
+  // back, ids can begin below those of the process before.
+  [[nodiscard]] static std::uint64_t first_id_now() noexcept;
+
   // Constructed on the control thread. logger: borrowed, may be null. post: how other threads reach
   // the control thread; without it, what they publish is delivered with the control thread's next
-  // event.
-  explicit EventLog(Logger* logger, Post post = {});
+  // event. first_id: of the first event, above 0.
+  explicit EventLog(Logger* logger, Post post = {}, std::uint64_t first_id = first_id_now());
   ~EventLog() override;  // on the control thread; what was posted and has not run does nothing
 
   // Any control-side thread; never blocks on disk. Gives the id, and wall_ms where it is 0.
@@ -37,7 +44,7 @@ class EventLog final : public control::EventSink {
 
   // The oldest `max` of the kept events with an id above `id`, oldest first. Any thread.
   [[nodiscard]] std::vector<control::Event> after(std::uint64_t id, std::size_t max) const;
-  // The id of the newest event; 0 before the first. Any thread.
+  // The id of the newest event; first_id - 1 before the first. Any thread.
   [[nodiscard]] std::uint64_t last_id() const;
 
   // Control thread only. The callback sees every event published from now on, in the order of ids
@@ -57,7 +64,7 @@ class EventLog final : public control::EventSink {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::deque<control::Event> kept_;
-  std::uint64_t last_id_ = 0;
+  std::uint64_t last_id_;
   bool delivery_posted_ = false;
 
   // The control thread's.

@@ -41,7 +41,7 @@ TEST(EventStream, ResumesBehindTheLastEventSeen) {
   }
 }
 
-TEST(EventStream, SendsAllToAClientFromBeforeARestart) {
+TEST(EventStream, SendsAllToAClientFromBeforeTheClockWasSetBack) {
   RunningAdmin admin;
   admin.publish("after the restart");
   Client client = admin.tcp_client();

@@ -24,7 +24,7 @@ std::vector<std::uint64_t> ids(const std::vector<control::Event>& events) {
 }
 
 TEST(EventLog, GivesRisingIdsAndATime) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   log.publish(event("a"));
   log.publish(event("b"));
   const auto events = log.after(0, 10);
@@ -33,8 +33,27 @@ TEST(EventLog, GivesRisingIdsAndATime) {
   EXPECT_EQ(log.last_id(), 2U);
 }
 
-TEST(EventLog, AnswersAfterAnIdOldestFirstAndAtMostMax) {
+TEST(EventLog, OfALaterProcessGoesOnAboveTheIdsOfTheOneBefore) {
+  std::uint64_t before = 0;
+  {
+    EventLog log(nullptr);
+    EXPECT_GT(log.last_id(), 1'700'000'000'000'000U) << "the wall clock in microseconds";
+    EXPECT_LT(log.last_id(), std::uint64_t{1} << 53U);
+    log.publish(event("a"));
+    before = log.last_id();
+  }
+  // The clock's next tick; a restart takes longer.
+  while (EventLog::first_id_now() <= before) std::this_thread::yield();
   EventLog log(nullptr);
+  log.publish(event("b"));
+  log.publish(event("c"));
+  const auto missed = log.after(before, 10);
+  ASSERT_EQ(missed.size(), 2U);
+  EXPECT_EQ(missed[0].type, "b");
+}
+
+TEST(EventLog, AnswersAfterAnIdOldestFirstAndAtMostMax) {
+  EventLog log(nullptr, {}, 1);
   for (int i = 0; i < 5; ++i) log.publish(event("x"));
   EXPECT_THAT(ids(log.after(2, 2)), ElementsAre(3, 4));
   EXPECT_THAT(ids(log.after(5, 10)), IsEmpty());
@@ -42,7 +61,7 @@ TEST(EventLog, AnswersAfterAnIdOldestFirstAndAtMostMax) {
 }
 
 TEST(EventLog, KeepsTheNewestOnly) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   for (std::uint32_t i = 0; i < base::kEventsKept + 3; ++i) log.publish(event("x"));
   const auto events = log.after(0, base::kEventsKept * 2);
   ASSERT_EQ(events.size(), base::kEventsKept);
@@ -50,7 +69,7 @@ TEST(EventLog, KeepsTheNewestOnly) {
 }
 
 TEST(EventLog, FollowersSeeEachEventOnceAndInOrderEvenWhenTheyPublish) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   std::vector<std::uint64_t> first;
   std::vector<std::uint64_t> second;
   (void)log.subscribe([&](const control::Event& seen) {
@@ -65,7 +84,7 @@ TEST(EventLog, FollowersSeeEachEventOnceAndInOrderEvenWhenTheyPublish) {
 }
 
 TEST(EventLog, AFollowerSeesNothingFromBeforeItCameOrAfterItLeft) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   log.publish(event("before"));
   std::vector<std::uint64_t> seen;
   const int subscription =
@@ -77,7 +96,7 @@ TEST(EventLog, AFollowerSeesNothingFromBeforeItCameOrAfterItLeft) {
 }
 
 TEST(EventLog, AFollowerMayLeaveWithinItsOwnCall) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   int calls = 0;
   int subscription = 0;
   subscription = log.subscribe([&](const control::Event&) {
@@ -92,10 +111,13 @@ TEST(EventLog, AFollowerMayLeaveWithinItsOwnCall) {
 TEST(EventLog, OtherThreadsReachFollowersThroughThePost) {
   std::mutex mutex;
   std::vector<std::function<void()>> posted;
-  EventLog log(nullptr, [&](std::function<void()> work) {
-    const std::scoped_lock lock(mutex);
-    posted.push_back(std::move(work));
-  });
+  EventLog log(
+      nullptr,
+      [&](std::function<void()> work) {
+        const std::scoped_lock lock(mutex);
+        posted.push_back(std::move(work));
+      },
+      1);
   std::vector<std::uint64_t> seen;
   const auto control_thread = std::this_thread::get_id();
   (void)log.subscribe([&](const control::Event& one) {
@@ -113,7 +135,7 @@ TEST(EventLog, OtherThreadsReachFollowersThroughThePost) {
 }
 
 TEST(EventLog, ThreadsMayPublishAndReadAtTheSameTime) {
-  EventLog log(nullptr);
+  EventLog log(nullptr, {}, 1);
   constexpr int kThreads = 4;
   constexpr std::uint64_t kEach = 200;
   std::vector<std::thread> publishers;
