@@ -47,8 +47,10 @@ ProbeSocket open_probe(const base::Endpoint& address, const base::Endpoint* sour
     return {.fd = std::move(fd), .error = verdict, .under_way = false};
   }
   // EAGAIN is a Unix socket whose queue is full: unlike TCP it does not go on by itself.
-  if (errno != EINPROGRESS) return failed(errno);
-  return {.fd = std::move(fd), .error = 0, .under_way = true};
+  if (errno == EINPROGRESS) return {.fd = std::move(fd), .error = 0, .under_way = true};
+  // Every local port towards this destination is taken (connect(2)): ours to mend. From bind above
+  // it means another thing, a source address that this machine does not have.
+  return failed(errno == EADDRNOTAVAIL ? ENOBUFS : errno);
 }
 
 bool probe_settled(int fd) {

@@ -25,7 +25,8 @@ struct ProbeSocket {
 // itself: a local port without a listener can be chosen as the source port of its own connection.
 [[nodiscard]] int probe_verdict(int fd);
 
-// Descriptors, memory: what this process lacks says nothing about the node.
+// Descriptors, memory, local ports (as ENOBUFS): what this process lacks says nothing about the
+// node.
 [[nodiscard]] bool is_own_shortage(int error_number) noexcept;
 
 // "connection refused"

@@ -16,7 +16,6 @@
 #include <set>
 
 #include "shunt/base/unique_fd.hpp"
-#include "src/control/probe_socket.hpp"
 #include "src/control/prober_plan.hpp"
 
 namespace shunt::control {
@@ -364,24 +363,6 @@ TEST(ProbePlan, ALateCheckKeepsItsPhaseAndSkipsWhatItMissed) {
   EXPECT_EQ(next_due(100, 10, 110), 120U);
   EXPECT_EQ(next_due(100, 10, 137), 140U);
   EXPECT_EQ(next_due(100, 10, 90), 100U);
-}
-
-TEST(ProbeSocket, ThatMeetsItselfHasReachedNobody) {
-  // A socket that connects to its own port: TCP's simultaneous open succeeds without any listener.
-  base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const base::Endpoint any = endpoint("127.0.0.1");
-  ASSERT_EQ(::bind(fd.get(), any.address(), any.length()), 0);
-  sockaddr_storage bound{};
-  socklen_t length = sizeof(bound);
-  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length), 0);
-  ASSERT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&bound), length), 0);
-  EXPECT_EQ(probe_verdict(fd.get()), ECONNREFUSED);
-}
-
-TEST(ProbeSocket, WhatThisProcessLacksIsNotTheNodesFault) {
-  EXPECT_TRUE(is_own_shortage(EMFILE));
-  EXPECT_FALSE(is_own_shortage(ECONNREFUSED));
-  EXPECT_FALSE(is_own_shortage(ETIMEDOUT));
 }
 
 }  // namespace
