@@ -58,6 +58,11 @@ void Drains::begin(Drain drain, base::Instant now) {
   } else {
     known->deadline = drain.deadline;
     known->over = drain.over;
+    // Closing runs, and there is more time now: what it has not reached yet stays until then.
+    if (known->close_until != 0 && drain.deadline > now) {
+      known->close_until = 0;
+      take_back(*known, now);
+    }
   }
   if (known->deadline != 0 && known->deadline <= now) close(*known, known->over, now);
 }
@@ -67,7 +72,10 @@ void Drains::cancel(const Drain& like, base::Instant now) {
   if (known == nullptr) return;
   const Drain drain = *known;
   drains_.erase(drains_.begin() + (known - drains_.data()));
-  if (drain.close_until == 0) return;
+  if (drain.close_until != 0) take_back(drain, now);
+}
+
+void Drains::take_back(const Drain& drain, base::Instant now) {
   requests_.ask<proxy::CancelClose>(
       [&] {
         auto request = std::make_unique<proxy::CancelClose>();

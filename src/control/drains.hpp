@@ -20,7 +20,8 @@ class Drains {
          EventSink& events);
 
   // deadline: when closing begins; 0: never. over: closing is spread over this. Begun again for the
-  // same thing it takes the new deadline.
+  // same thing it takes the new deadline; closing that runs stops until then
+  // (and goes on where there is none: nobody has asked for more time).
   void begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant deadline,
                   base::Duration over, base::Instant now);
   void begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
@@ -48,6 +49,8 @@ class Drains {
   };
   void begin(Drain drain, base::Instant now);
   void cancel(const Drain& drain, base::Instant now);
+  // Takes the workers' marks back; `drain` itself closes no more.
+  void take_back(const Drain& drain, base::Instant now);
   void close(Drain& drain, base::Duration over, base::Instant now);
   [[nodiscard]] std::uint64_t held(const Drain& drain) const;
   [[nodiscard]] Drain* find(const Drain& like) noexcept;

@@ -116,6 +116,50 @@ TEST(Drain, OfANodeHasADeadlineOfItsOwnAndEndsWithReady) {
   EXPECT_EQ(rig.data_plane->closes[3].filter.node, 0U);
 }
 
+Command drain_b1(base::Duration deadline) {
+  Command command = admin_command({"b1"}, AdminState::kDrain);
+  command.deadline = deadline;
+  return command;
+}
+
+TEST(Drain, ThatClosesIsGivenMoreTime) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(0));
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U);
+  rig.run(drain_b1(3600 * base::kSecond));
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U) << "taken back on both workers";
+  EXPECT_TRUE(rig.data_plane->closes[2].cancel);
+  EXPECT_TRUE(rig.data_plane->closes[3].cancel);
+  EXPECT_EQ(rig.data_plane->closes[3].filter.node, 0U);
+  // And it can be cut short again.
+  rig.run(drain_b1(0));
+  ASSERT_EQ(rig.data_plane->closes.size(), 6U);
+  EXPECT_FALSE(rig.data_plane->closes[5].cancel);
+}
+
+TEST(Drain, ThatClosesGoesOnInMaintenance) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(0));
+  rig.data_plane->closes.clear();
+  rig.run(admin_command({"b1"}, AdminState::kMaint));
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+}
+
+TEST(Drain, OfANodeThatIsGivenMoreTimeLeavesItsPoolsClosingAlone) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(0));
+  Command command = switch_command("green");
+  command.close_over = 30 * base::kSecond;
+  rig.run(command);
+  rig.data_plane->closes.clear();
+  rig.run(drain_b1(3600 * base::kSecond));
+  // Taken back for the node on both workers, then marked anew for the pool alone.
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[1].cancel);
+  EXPECT_FALSE(rig.data_plane->closes[3].cancel);
+  EXPECT_EQ(rig.data_plane->closes[3].filter.pool, 0U);
+}
+
 TEST(Drain, OfANodeSaysWhenItIsEmpty) {
   ControlRig rig;
   rig.start();
