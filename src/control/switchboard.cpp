@@ -219,7 +219,8 @@ void Switchboard::on_written(const PersistResult& result) {
 }
 
 void Switchboard::on_deadline() {
-  if (running_->stage == Stage::kClosing) return closed(running_->plan.outcome.closed, false);
+  // A rollback waits: those who have not answered are not waited for, those who have are counted.
+  if (running_->stage == Stage::kClosing) return requests_.give_up(running_->asked);
   if (rollback_waits()) {  // the disk may be well: it had less time than it is given otherwise
     ledger_.take_back();
     return not_persisted("a rollback waits, and the disk has not answered yet");

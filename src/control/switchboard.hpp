@@ -82,6 +82,7 @@ class Switchboard {
     base::Instant published = 0;
     traffic::Revision revision = 0;  // that carries the plan; 0: nothing was published
     std::vector<bool> followed;      // by worker: it adopted `revision`
+    std::uint64_t asked = 0;         // of the workers, by a close: WorkerRequests::give_up()
     std::uint64_t repointed_before = 0;
     base::Duration poll = 0;  // next interval of asking for adoption
   };

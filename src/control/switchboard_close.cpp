@@ -26,15 +26,21 @@ std::uint64_t matched_by(const Requests& requests) {
   return matched;
 }
 
+base::Duration left_until(base::Instant deadline) {
+  const base::Instant now = base::monotonic_now();
+  return deadline > now ? deadline - now : 0;
+}
+
 }  // namespace
 
+// No timer of its own: the bound of what is asked ends the wait, and then those workers count that
+// have answered. Only a rollback that comes meanwhile sets one, see on_deadline().
 void Switchboard::close_connections() {
   Running& run = *running_;
   run.stage = Stage::kClosing;
   run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
   run.deadline = deadline_after(timing_.adoption_wait);
-  call_at(run.deadline, &Switchboard::on_deadline);
-  requests_.ask<proxy::CloseRelays>(
+  run.asked = requests_.ask<proxy::CloseRelays>(
       [&] {
         auto request = std::make_unique<proxy::CloseRelays>();
         request->filter = filter_of(run.command, run.resolved);
@@ -42,7 +48,7 @@ void Switchboard::close_connections() {
         request->cause = proxy::CloseCause::kClosed;
         return request;
       },
-      timing_.adoption_wait,
+      left_until(run.deadline),
       [this, number = run.number](const auto& requests, bool complete) {
         if (!running_ || running_->number != number) return;
         closed(matched_by(requests), complete);
@@ -55,15 +61,14 @@ void Switchboard::count_connections() {
   run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
   run.plan.outcome.dry_run = true;
   run.deadline = deadline_after(timing_.adoption_wait);
-  call_at(run.deadline, &Switchboard::on_deadline);
-  requests_.ask<proxy::Survey>(
+  run.asked = requests_.ask<proxy::Survey>(
       [&] {
         auto request = std::make_unique<proxy::Survey>();
         request->filter = filter_of(run.command, run.resolved);
         request->oldest.assign(model_.slots, 0);
         return request;
       },
-      timing_.adoption_wait,
+      left_until(run.deadline),
       [this, number = run.number](const auto& requests, bool complete) {
         if (!running_ || running_->number != number) return;
         closed(matched_by(requests), complete);

@@ -22,6 +22,18 @@ WorkerRequests::~WorkerRequests() {
 void WorkerRequests::start(std::unique_ptr<Batch> batch) {
   batches_.push_back(std::move(batch));
   pump();
+  poll_soon();
+}
+
+void WorkerRequests::give_up(std::uint64_t number) {
+  for (auto& batch : batches_) {
+    if (batch->number != number) continue;
+    batch->deadline = 0;
+    poll_soon();
+  }
+}
+
+void WorkerRequests::poll_soon() {
   interval_ = kIntervalMin;
   if (polling_) timer_.cancel();  // its handler polls again, soon
   poll_later();

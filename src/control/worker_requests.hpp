@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -32,8 +33,9 @@ class WorkerRequests {
   // answered within `bound`. The requests of those that did not must not be looked at. May be null.
   template <class R>
   using Done = std::function<void(const std::vector<std::unique_ptr<R>>&, bool complete)>;
+  // Returns the number of the request, for give_up().
   template <class R, class Make>
-  void ask(Make&& make, base::Duration bound, Done<R> done) {
+  std::uint64_t ask(Make&& make, base::Duration bound, Done<R> done) {
     auto requests = std::make_shared<std::vector<std::unique_ptr<R>>>();
     auto batch = std::make_unique<Batch>();
     for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
@@ -47,8 +49,12 @@ class WorkerRequests {
       };
     }
     batch->owner = std::move(requests);
+    const std::uint64_t number = batch->number = ++asked_;
     start(std::move(batch));
+    return number;
   }
+  // As if the bound were over: done is called soon, with whatever has been answered by then.
+  void give_up(std::uint64_t number);
 
  private:
   struct Entry {
@@ -59,12 +65,14 @@ class WorkerRequests {
   struct Batch {
     std::vector<Entry> requests;  // by worker
     std::shared_ptr<void> owner;
+    std::uint64_t number = 0;
     base::Instant deadline = 0;
     std::function<void(bool complete)> done;  // empty once called
     bool given_up = false;
   };
 
   void start(std::unique_ptr<Batch> batch);
+  void poll_soon();
   void pump();
   [[nodiscard]] bool settled(const Batch& batch, bool unsent_counts) const noexcept;
   void poll_later();
@@ -73,6 +81,7 @@ class WorkerRequests {
   proxy::DataPlane& data_plane_;
   boost::asio::steady_timer timer_;
   std::list<std::unique_ptr<Batch>> batches_;  // oldest first
+  std::uint64_t asked_ = 0;
   base::Duration interval_ = 0;
   bool polling_ = false;
   Lifetime lifetime_;

@@ -248,7 +248,28 @@ TEST(Close, ThatAWorkerDoesNotAnswerEndsAllTheSame) {
   command.verb = Verb::kClose;
   command.pool = "blue";
   const Outcome outcome = rig.run(command);
-  EXPECT_THAT(outcome.message, HasSubstr("not every worker has answered"));
+  EXPECT_EQ(outcome.message, "closing 4 connections; not every worker has answered");
+  EXPECT_EQ(outcome.closed, 4U);
+  EXPECT_TRUE(outcome.changed);
+  command.dry_run = true;
+  EXPECT_EQ(rig.run(command).closed, 4U);
+  rig.data_plane->answer_all(0);
+}
+
+TEST(Close, ThatAWorkerDoesNotAnswerHoldsUpNoRollbackAndCountsTheOthers) {
+  ControlRig rig;
+  rig.timing.hurried_wait = 5 * base::kMillisecond;
+  rig.start();
+  rig.switch_to("green");
+  rig.data_plane->worker[0].answers = false;
+  rig.data_plane->worker[1].matches = 4;
+  Command command;
+  command.verb = Verb::kClose;
+  command.pool = "blue";
+  const auto closing = rig.apply(command);
+  EXPECT_TRUE(rig.rollback().changed);
+  ASSERT_TRUE(closing->has_value());
+  EXPECT_EQ((*closing)->closed, 4U);
   rig.data_plane->answer_all(0);
 }
 
