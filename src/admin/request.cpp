@@ -82,11 +82,23 @@ std::optional<Answer> judge_method(const RequestParser& parser, const Door& door
   return std::nullopt;
 }
 
+// Headers that say which command this is: of two, a proxy on the way may have added one, and
+// whichever were chosen, the client could have meant the other.
+std::optional<Answer> judge_once(const RequestParser& parser) {
+  for (const std::string_view name : {"If-Match", "Idempotency-Key"}) {
+    if (parser.get().count(name) > 1) {
+      return problem(ProblemKind::kBadRequest, "more than one " + std::string(name) + " header");
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<Answer> judge_body(const RequestParser& parser, JudgedRequest& request) {
   if (!request.route->changes) {
     if (!has_body(parser)) return std::nullopt;
     return problem(ProblemKind::kBadRequest, std::string(request.route->path) + " takes no body");
   }
+  if (auto answer = judge_once(parser)) return answer;
   const auto type = header(parser, http::field::content_type);
   // A web page cannot send this type to another site without asking first, which is never granted.
   if (!type || !is_json(*type) || parser.get().count(http::field::content_encoding) > 0) {

@@ -148,6 +148,19 @@ TEST_F(AdminRefusals, OfMissingAndRepeatedHosts) {
             "bad_request");
 }
 
+TEST_F(AdminRefusals, OfRepeatedHeadersThatSayWhichCommandItIs) {
+  for (const auto& [name, values] : {std::pair<std::string, std::pair<std::string, std::string>>{
+                                         "If-Match", {"\"41\"", "\"42\""}},
+                                     {"If-Match", {"\"41\"", "\"41\""}},
+                                     {"Idempotency-Key", {"a", "b"}}}) {
+    const Response response =
+        raw(std::string(kSwitchHead) + name + ": " + values.first + "\r\n" + name + ": " +
+            values.second + "\r\nContent-Length: 15\r\n\r\n{\"to\": \"green\"}");
+    EXPECT_EQ(response.kind(), "bad_request");
+    EXPECT_THAT(response.body, HasSubstr("more than one " + name + " header"));
+  }
+}
+
 TEST_F(AdminRefusals, OfForeignOrigins) {
   for (const bool tcp : {false, true}) {
     Client client = tcp ? admin_.tcp_client() : admin_.unix_client();
