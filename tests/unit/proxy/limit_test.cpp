@@ -76,6 +76,26 @@ void check_burst() {
   std::_Exit(by_limit_only ? 0 : 3);
 }
 
+// A listener that backs off has nothing in flight that would wake its worker.
+void check_stop_while_backing_off() {
+  limit_descriptors(300);
+  Node node(named("hi"));
+  Plane plane({{node.address()}});
+  const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  while (::dup(client.get()) >= 0) {
+  }
+  const base::Endpoint address = plane.address();
+  if (::connect(client.get(), address.address(), address.length()) != 0) std::_Exit(1);
+  if (!wait_for([&] {
+        return plane.sum([](const WorkerCounters& c) { return c.accept_errors.get(); }) > 0;
+      })) {
+    std::_Exit(2);
+  }
+  StopAccepting stop;
+  if (!plane->send(0, &stop) || !wait_for([&] { return stop.done.load(); })) std::_Exit(3);
+  std::_Exit(0);
+}
+
 class Descriptors : public ::testing::Test {
  protected:
   Descriptors() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -87,6 +107,10 @@ TEST_F(Descriptors, OfWorkersAndTheirListenersAreKeptFromConnections) {
 
 TEST_F(Descriptors, OfAdmittedConnectionsAreNotTakenByABurst) {
   EXPECT_EXIT(check_burst(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Descriptors, ThatRanOutDoNotMakeAStopForgotten) {
+  EXPECT_EXIT(check_stop_while_backing_off(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Descriptors, ForABurstAreKeptWhereThereAreMany) {
