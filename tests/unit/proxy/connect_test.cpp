@@ -79,9 +79,9 @@ TEST(Connect, ADeadNodeDoesNotAnswerWithTheClientsOwnBytes) {
   const base::Endpoint dead = refusing_address();
   Plane plane({{dead}}, {.sources = {dead}});
   Socket client = plane.client();
-  static_cast<void>(client.send("hello"));
+  const bool sent = client.send("hello");
   EXPECT_EQ(client.read(5), "");
-  EXPECT_EQ(client.error(), ECONNRESET);
+  if (sent) EXPECT_EQ(client.error(), ECONNRESET);  // else sending was told of the reset
   EXPECT_EQ(plane.end().cause, CloseCause::kConnectRefused);
   Node node(named("ok"), dead);  // its port is free
 }
