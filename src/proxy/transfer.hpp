@@ -127,8 +127,9 @@ class Transfer {
       }
     }
     if (relay.half_closed_ms != 0 && relay.half_closed()) {
-      const base::Instant due = silent_since(relay) + span(relay.half_closed_ms);
-      at(sending(relay) ? std::max(due, next_look(relay)) : due);
+      // Its time begins when the send ends, which sets no timer: one look a timeout finds it.
+      const base::Instant since = sending(relay) ? shard_.now : silent_since(relay);
+      at(since + span(relay.half_closed_ms));
     }
     if (next != UINT64_MAX) shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next);
   }

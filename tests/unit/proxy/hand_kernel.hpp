@@ -1,0 +1,142 @@
+// HandKernel: a kernel in the hands of a test, for rules that are about time. It holds one client
+// and one node; nothing arrives, is taken or passes but what the test says, and the clock is a
+// number.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "shunt/base/check.hpp"
+#include "shunt/base/clock.hpp"
+#include "shunt/uring/kernel.hpp"
+
+namespace shunt::proxy::testing {
+
+class HandKernel {
+ public:
+  static constexpr int kListener = 3;
+  static constexpr int kWake = 4;
+  static constexpr int kClient = 10;
+  static constexpr int kNode = 11;
+
+  // ---- For the test.
+
+  int connect_result = 0;     // what connect(2) says
+  std::map<int, int> queued;  // what unsent() says, by descriptor
+  base::Duration waited = 0;  // how long the worker wanted to sleep last
+  base::Instant clock = 1000 * base::kSecond;
+
+  void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
+  void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
+  void bytes_arrive(int fd, std::uint32_t length) {
+    SHUNT_CHECK(!ring_.empty());
+    const uring::BufferId buffer = ring_.front();
+    ring_.pop_front();
+    complete(Kind::kReceive, fd, static_cast<std::int32_t>(length), buffer);
+  }
+  void end_arrives(int fd) { complete(Kind::kReceive, fd, 0); }
+  // All that is being sent there: only then does a send complete.
+  void bytes_are_taken(int fd) { complete(Kind::kSend, fd, static_cast<std::int32_t>(sent_[fd])); }
+  void send_fails(int fd, int error) { complete(Kind::kSend, fd, -error); }
+
+  // ---- The concept.
+
+  void accept_multishot(int fd, uring::Tag tag) { operations_.push_back({Kind::kAccept, fd, tag}); }
+  void receive(int fd, uring::Tag tag) { operations_.push_back({Kind::kReceive, fd, tag}); }
+  void send(int fd, const std::byte*, std::uint32_t length, bool, uring::Tag tag) {
+    sent_[fd] = length;
+    operations_.push_back({Kind::kSend, fd, tag});
+  }
+  void poll(int fd, std::uint32_t, uring::Tag tag) {
+    operations_.push_back({Kind::kPoll, fd, tag});
+  }
+  void read_wake(int fd, uring::Tag tag) { operations_.push_back({Kind::kWake, fd, tag}); }
+  void signal(int) {}
+  void cancel_fd(int fd, uring::Tag tag) {
+    cancel([fd](const Operation& operation) { return operation.fd == fd; }, tag);
+  }
+  void cancel_tag(uring::Tag target, uring::Tag tag) {
+    cancel([target](const Operation& operation) { return operation.tag == target; }, tag);
+  }
+  int submit_and_wait(base::Duration timeout) {
+    waited = timeout;
+    return 0;
+  }
+  [[nodiscard]] bool has_completions() const { return !completions_.empty(); }
+  std::size_t reap(std::span<uring::Completion> completions) {
+    const std::size_t count = std::min(completions.size(), completions_.size());
+    std::copy_n(completions_.begin(), count, completions.begin());
+    completions_.erase(completions_.begin(),
+                       completions_.begin() + static_cast<std::ptrdiff_t>(count));
+    return count;
+  }
+
+  [[nodiscard]] std::uint32_t buffer_count() const { return kBuffers; }
+  [[nodiscard]] std::uint32_t buffer_bytes() const { return kBufferBytes; }
+  std::byte* buffer(uring::BufferId id) { return memory_.data() + std::size_t{id} * kBufferBytes; }
+  void recycle(uring::BufferId id) { ring_.push_back(id); }
+
+  int open_stream(int) { return kNode; }
+  int bind_source(int, const base::Endpoint&) { return 0; }
+  int connect(int, const base::Endpoint&) { return connect_result; }
+  static bool may_meet_itself(const base::Endpoint&) { return false; }
+  static bool met_itself(int) { return false; }
+  int disconnect(int) { return 0; }
+  int take_error(int) { return 0; }
+  bool is_reset(int) { return false; }
+  void set_stream_options(int, const uring::StreamOptions&) {}
+  base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
+  int shutdown_write(int) { return 0; }
+  int unsent(int fd) { return queued[fd]; }
+  int accept_now(int) { return -EAGAIN; }
+  void close(int) {}
+  void reset(int) {}
+  [[nodiscard]] base::Instant now() const { return clock; }
+  [[nodiscard]] std::int64_t wall_ms() const { return 0; }
+
+ private:
+  static constexpr std::uint32_t kBuffers = 8;
+  static constexpr std::uint32_t kBufferBytes = 4096;
+  static constexpr std::int32_t kPollOut = 4;
+
+  enum class Kind : std::uint8_t { kAccept, kReceive, kSend, kPoll, kWake };
+  struct Operation {
+    Kind kind;
+    int fd;
+    uring::Tag tag;
+  };
+
+  void complete(Kind kind, int fd, std::int32_t result, uring::BufferId buffer = uring::kNoBuffer) {
+    const auto found =
+        std::find_if(operations_.begin(), operations_.end(),
+                     [&](const Operation& one) { return one.kind == kind && one.fd == fd; });
+    SHUNT_CHECK(found != operations_.end());
+    const bool stays = kind == Kind::kAccept;
+    completions_.push_back({.tag = found->tag, .result = result, .buffer = buffer, .more = stays});
+    if (!stays) operations_.erase(found);
+  }
+  template <class Meant>
+  void cancel(Meant&& meant, uring::Tag tag) {
+    std::erase_if(operations_, [&](const Operation& one) {
+      if (!meant(one)) return false;
+      completions_.push_back({.tag = one.tag, .result = -ECANCELED});
+      return true;
+    });
+    completions_.push_back({.tag = tag});
+  }
+
+  std::vector<Operation> operations_;
+  std::deque<uring::Completion> completions_;
+  std::map<int, std::uint32_t> sent_;
+  std::array<std::byte, kBuffers * kBufferBytes> memory_{};
+  std::deque<uring::BufferId> ring_ = {0, 1, 2, 3, 4, 5, 6, 7};
+};
+
+static_assert(uring::Kernel<HandKernel>);
+
+}  // namespace shunt::proxy::testing
