@@ -49,7 +49,8 @@ struct Pipe {
   std::uint32_t length = 0;
   std::uint32_t starved_next = UINT32_MAX;  // in the queue for buffers
   std::uint32_t starved_previous = UINT32_MAX;
-  // When the held bytes came or last moved, and what the destination's send queue held then.
+  // When the held bytes came or last moved, and what the destination's send queue held at the
+  // latest look since then (UINT32_MAX: none yet).
   base::Instant since = 0;
   std::uint32_t unsent = UINT32_MAX;
   uring::BufferId buffer = uring::kNoBuffer;

@@ -40,7 +40,7 @@ class Transfer {
     if (completion.result > 0) {
       buffers_.hold(relay, source, completion.buffer,
                     static_cast<std::uint32_t>(completion.result));
-      pipe.since = relay.progressed_at = shard_.now;
+      moved(relay, source);
       if (source == Side::kNode && relay.first_byte == 0) {
         relay.first_byte = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
       }
@@ -78,7 +78,7 @@ class Transfer {
     relay.bytes[static_cast<std::uint8_t>(source)] += bytes;
     NodeCounters& node = shard_.node_of(relay);
     (source == Side::kClient ? node.bytes_up : node.bytes_down).add(bytes);
-    relay.from(source).since = relay.progressed_at = shard_.now;
+    moved(relay, source);
   }
 
   // Tries starved pipes again; once a turn.
@@ -164,13 +164,20 @@ class Transfer {
     return reset ? CloseCause::kServerReset : CloseCause::kServerLost;
   }
 
+  // Bytes from `source` came or went on.
+  void moved(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    pipe.since = relay.progressed_at = shard_.now;
+    pipe.unsent = UINT32_MAX;
+  }
   void look_for_progress(Relay& relay, Side source) noexcept {
     Pipe& pipe = relay.from(source);
     if (pipe.state != PipeState::kSending) return;
     const int queued = shard_.kernel.unsent(relay.socket(other(source)).fd);
     if (queued < 0 || static_cast<std::uint32_t>(queued) == pipe.unsent) return;
-    // The first look only notes where the queue stands.
-    if (pipe.unsent != UINT32_MAX) pipe.since = relay.progressed_at = shard_.now;
+    // The first look after `since` counts as movement: what the reader took before it cannot be
+    // told, and a timeout may be late by a look, but never early.
+    moved(relay, source);
     pipe.unsent = static_cast<std::uint32_t>(queued);
   }
 
@@ -205,7 +212,6 @@ class Transfer {
   void send(Relay& relay, Side source, bool when_writable) noexcept {
     const Side destination = other(source);
     Pipe& pipe = relay.from(source);
-    pipe.unsent = UINT32_MAX;
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));

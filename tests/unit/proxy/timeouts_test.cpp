@@ -203,6 +203,42 @@ TEST(Idle, SparesAReaderThatTakesALittleAtATime) {
   EXPECT_EQ(one.cause(), CloseCause::kIdle);
 }
 
+TEST(Idle, IsNotEarlyForAReaderThatTookBytesBeforeTheFirstLookAtIt) {
+  Connection one({.idle = kSecond, .stalled = kOff});
+  one.kernel.queued[kClient] = 1000;
+  one.kernel.bytes_arrive(kNode, 1000);
+  one.pass(200 * kMillisecond);
+  one.kernel.queued[kClient] = 500;
+  one.pass(900 * kMillisecond);
+  EXPECT_EQ(one.cause(), std::nullopt);
+  one.pass(kSecond);
+  EXPECT_EQ(one.cause(), CloseCause::kIdle);
+}
+
+TEST(Stalled, IsNotEarlyForAReaderThatTookBytesBeforeTheFirstLookAtIt) {
+  Connection one({.stalled = kSecond});
+  one.kernel.queued[kClient] = 1000;
+  one.kernel.bytes_arrive(kNode, 1000);
+  one.pass(200 * kMillisecond);
+  one.kernel.queued[kClient] = 500;
+  one.pass(900 * kMillisecond);
+  EXPECT_EQ(one.cause(), std::nullopt);
+  one.pass(kSecond);
+  EXPECT_EQ(one.cause(), CloseCause::kStalled);
+}
+
+TEST(Stalled, IsNotPutOffByASendThatBeginsAnewWithoutAByteTaken) {
+  Connection one({.stalled = kSecond});
+  one.kernel.queued[kClient] = 1000;
+  one.kernel.bytes_arrive(kNode, 1000);
+  for (int i = 0; i < 20; ++i) {
+    one.pass(100 * kMillisecond);
+    if (one.cause()) break;
+    one.kernel.send_fails(kClient, EAGAIN);
+  }
+  EXPECT_EQ(one.cause(), CloseCause::kStalled);
+}
+
 TEST(Stalled, DoesNotCountTheTimeThatConnectingTook) {
   Connection one({.connect = 10 * kSecond, .stalled = kSecond}, -EINPROGRESS);
   one.kernel.bytes_arrive(kClient, 100);
