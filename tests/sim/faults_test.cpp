@@ -43,6 +43,8 @@ using ClosedInFlight = FaultyKernel<2>;
 using BufferNotGivenBack = FaultyKernel<3>;
 using MailLeftUnread = FaultyKernel<4>;
 using FirstSendOnly = FaultyKernel<5>;
+using TimeoutsAreHalved = FaultyKernel<6>;
+using EndStartsNoTimeout = FaultyKernel<7>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -95,6 +97,17 @@ void Transfer<sim::FirstSendOnly>::sent(Relay& relay, Side destination,
       pipe.sent_some(result > 0 ? static_cast<std::int32_t>(pipe.length - pipe.sent) : result);
   if (!pipe.holds_bytes()) buffers_.release(pipe);
   act(relay, source, action, result);
+}
+
+template <>
+bool Transfer<sim::TimeoutsAreHalved>::passed(base::Instant since,
+                                              std::uint32_t milliseconds) const noexcept {
+  return milliseconds != 0 && shard_.now - since >= span(milliseconds) / 2;
+}
+
+template <>
+base::Instant Transfer<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
+  return relay.progressed_at;
 }
 
 }  // namespace shunt::proxy
@@ -161,6 +174,14 @@ TEST(PlantedFault, EndThatIsAResetInDisguiseIsFound) {
 
 TEST(PlantedFault, RestOfAShortSendThatIsForgottenIsFound) {
   expect_found<FirstSendOnly>("wrong byte");
+}
+
+TEST(PlantedFault, TimeoutThatFiresBeforeItsTimeIsFound) {
+  expect_found<TimeoutsAreHalved>("a timeout whose time had not passed");
+}
+
+TEST(PlantedFault, HalfClosedThatCountsFromTheLastByteIsFound) {
+  expect_found<EndStartsNoTimeout>("no side had ended for long");
 }
 
 }  // namespace

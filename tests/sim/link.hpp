@@ -8,11 +8,13 @@
 //   - bytes sent count as unsent until they arrived; after a reset that count stays as it was.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "shunt/base/clock.hpp"
 #include "shunt/traffic/ids.hpp"
@@ -44,6 +46,22 @@ struct PeerScript {
   std::uint64_t reset_when_sent = 0;  // kReset: once both are reached
   std::uint64_t reset_when_read = 0;
   std::uint64_t receive_buffer = 4096;
+};
+
+// The moments at which something happened, in their order.
+class Moments {
+ public:
+  void add(base::Instant at) {
+    if (all_.empty() || all_.back() != at) all_.push_back(at);
+  }
+  // The latest that is not after `at`; 0: there is none.
+  [[nodiscard]] base::Instant latest_until(base::Instant at) const {
+    const auto after = std::upper_bound(all_.begin(), all_.end(), at);
+    return after == all_.begin() ? 0 : *(after - 1);
+  }
+
+ private:
+  std::vector<base::Instant> all_;
 };
 
 class Link {
@@ -117,6 +135,11 @@ class Link {
   [[nodiscard]] bool peer_ended() const noexcept { return in_.end_written; }
   // By which relay (slot and generation of its operations) shunt reads and writes it; 0: none did.
   std::uint64_t relay = 0;
+  // When that happened which a timeout of shunt's counts from.
+  Moments received_at;          // shunt received bytes
+  Moments sent_at;              // the socket took bytes from shunt
+  Moments ended_at;             // shunt received the end or an error, or a send failed
+  base::Instant closed_at = 0;  // shunt closed it
   // Shunt saw the connect succeed (connect() gave 0, or take_error() did once it was established).
   bool success_seen = false;
   // Bytes of the peer that shunt received; those of shunt that the socket took, that the peer got.

@@ -98,6 +98,7 @@ void ScriptedKernel::forget(int fd, const char* call) {
     violations_.add(std::string(call) + " of descriptor " + std::to_string(fd) +
                     " with operations in flight");
   }
+  if (Link* link = files_[fd].link) link->closed_at = network_.now();
   files_.erase(fd);
 }
 

@@ -113,6 +113,7 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   const uring::BufferId id = ring_.front();
   const int result = file.link->receive({buffer(id), options_.buffer_bytes}, random_);
   if (result == -EAGAIN) return false;
+  (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
   if (result > 0 || random_.one_in(4)) op.completion.buffer = take_buffer();
   op.completion.more_to_read = random_.one_in(8) ? random_.one_in(2) : file.link->has_unread();
   finish(op, result);
@@ -135,6 +136,7 @@ bool ScriptedKernel::execute_send(Op& op, File& file) {
     finish(op, -EAGAIN);
     return true;
   }
+  (taken > 0 ? file.link->sent_at : file.link->ended_at).add(network_.now());
   if (taken < 0) {
     finish(op, op.sent > 0 ? static_cast<std::int32_t>(op.sent) : taken);
     return true;

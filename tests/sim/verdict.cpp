@@ -1,5 +1,6 @@
 #include "tests/sim/verdict.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -54,6 +55,10 @@ bool gave_up(const Link& link) {
          link.script.end == PeerEnd::kReset;
 }
 
+// From what a decision to close rests on to the close: what is in flight is waited for, and what
+// happens meanwhile comes too late for the decision.
+constexpr base::Duration kClosingMax = 20 * base::kMillisecond;
+
 class Judge {
  public:
   Judge(const Network& network, const Control& control, Violations& violations)
@@ -106,12 +111,53 @@ class Judge {
                           end.cause != CloseCause::kInternal;
     expect(possible, *couple.client, "a cause that nothing gave rise to");
     if (couple.node == nullptr) return;
+    judge_timeout(couple);
     expect(end.node == couple.node->node && end.pool == couple.node->pool, *couple.client,
            "its record names another node than the one that served it");
     expect(!is_refusal(end.cause), *couple.client, "refused, but it was connected");
     // Nothing established is closed but for the peers' own doing or a named rule.
     if (!gave_up(*couple.client) && !gave_up(*couple.node) && !is_by_own_rule(end.cause)) {
       expect(end.cause == CloseCause::kDone, *couple.client, "ended for no reason");
+    }
+  }
+
+  // A timeout closes once its time has passed with nothing that begins it anew, and not before.
+  void judge_timeout(const Couple& couple) {
+    const proxy::ConnectionEnd& end = *couple.end;
+    const base::Duration timeout = timeout_of(end.cause);
+    if (timeout <= kClosingMax) return;
+    const Link& client = *couple.client;
+    const Link& node = *couple.node;
+    const base::Instant closed = client.closed_at;
+    const base::Instant opened = closed - end.total + end.connected;
+    const auto latest = [closed](const Moments& moments) {
+      return moments.latest_until(closed - kClosingMax);
+    };
+    const auto way = [&](const Link& source, const Link& sink) {
+      return std::max({opened, latest(source.received_at), latest(sink.sent_at)});
+    };
+    const base::Instant up = way(client, node);
+    const base::Instant down = way(node, client);
+    base::Instant since =
+        end.cause == CloseCause::kStalled ? std::min(up, down) : std::max(up, down);
+    if (end.cause == CloseCause::kHalfClosed) {
+      const base::Instant ended = std::max(latest(client.ended_at), latest(node.ended_at));
+      expect(ended != 0, client, "half-closed, but no side had ended for long");
+      since = std::max(since, ended);
+    }
+    expect(since + timeout <= closed, client, "a timeout whose time had not passed");
+  }
+  [[nodiscard]] base::Duration timeout_of(CloseCause cause) const {
+    const traffic::Timeouts& timeouts = control_.model().apps[0].timeouts;
+    switch (cause) {
+      case CloseCause::kIdle:
+        return timeouts.idle;
+      case CloseCause::kHalfClosed:
+        return timeouts.half_closed;
+      case CloseCause::kStalled:
+        return timeouts.stalled;
+      default:
+        return 0;
     }
   }
 
