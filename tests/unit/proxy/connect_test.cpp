@@ -81,7 +81,7 @@ TEST(Connect, ADeadNodeDoesNotAnswerWithTheClientsOwnBytes) {
   Socket client = plane.client();
   const bool sent = client.send("hello");
   EXPECT_EQ(client.read(5), "");
-  if (sent) EXPECT_EQ(client.error(), ECONNRESET);  // else sending was told of the reset
+  EXPECT_TRUE(!sent || client.error() == ECONNRESET);  // sending may have been told of the reset
   EXPECT_EQ(plane.end().cause, CloseCause::kConnectRefused);
   Node node(named("ok"), dead);  // its port is free
 }
