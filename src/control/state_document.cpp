@@ -84,7 +84,9 @@ Receipt receipt_of(const json::object& object) {
   receipt.repointed = number(object.at("repointed"));
   receipt.left_behind = number(object.at("left_behind"));
   receipt.durable = object.at("durable").as_bool();
-  receipt.adopted = object.at("adopted").as_bool();
+  // Files of the builds before it have none.
+  if (const json::value* adopted = object.if_contains("adopted"))
+    receipt.adopted = adopted->as_bool();
   receipt.skipped = strings_of(object.at("skipped"));
   receipt.wall_ms = object.at("wall_ms").to_number<std::int64_t>();
   return receipt;

@@ -96,5 +96,17 @@ TEST(StateDocument, WhatIsNotUnderstoodIsAnErrorAndNeverThrows) {
   }
 }
 
+TEST(StateDocument, OfABuildThatDidNotRecordAdoptionIsUnderstood) {
+  StateDocument document;
+  document.apps["web"].receipt = Receipt{};
+  std::string json = serialize(document);
+  const std::string field = "\"adopted\":true,";
+  ASSERT_NE(json.find(field), std::string::npos);
+  json.erase(json.find(field), field.size());
+  const auto read = parse_state_document(json);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->apps.at("web").receipt->adopted);
+}
+
 }  // namespace
 }  // namespace shunt::control
