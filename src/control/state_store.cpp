@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kJsonBytesMax = base::kStateSlotBytes - kSlotHeaderBytes;
 
+constexpr std::string_view kRestoreHint =
+    "restore the file, or begin anew with --reset-state: it sets the file aside and takes "
+    "`initial` of every app";
+
 constexpr std::uint64_t offset_of(std::uint32_t slot) {
   return kStatePage + slot * base::kStateSlotBytes;
 }
@@ -102,41 +106,50 @@ base::Status StateStore::load() {
                         "run that version, or begin anew with --reset-state");
     }
   }
-  // The newest that is whole and understood.
-  base::Result<StateDocument> documents[2];
+  // The newest that is whole. Only it is read: where it is not understood, going back to the other
+  // one would lose a decision that was acknowledged.
   std::uint32_t best = 2;
   for (std::uint32_t slot = 0; slot < 2; ++slot) {
     if (slots[slot].verdict != SlotVerdict::kGood) continue;
-    documents[slot] = parse_state_document(slots[slot].json);
-    if (!documents[slot]) {
-      slots[slot].verdict = SlotVerdict::kBad;
-    } else if (best == 2 || slots[slot].sequence > slots[best].sequence) {
-      best = slot;
-    }
+    if (best == 2 || slots[slot].sequence > slots[best].sequence) best = slot;
   }
   if (best == 2) {
-    return base::fail(
-        base::ErrorCode::kIo, "both copies of the state are damaged",
-        "restore the file, or begin anew with --reset-state: it sets the file aside and "
-        "takes `initial` of every app");
+    return base::fail(base::ErrorCode::kIo, "both copies of the state are damaged",
+                      std::string(kRestoreHint));
+  }
+  auto document = parse_state_document(slots[best].json);
+  if (!document) {
+    return base::fail(base::ErrorCode::kInvalid, document.error().message,
+                      "run the version that wrote it, or begin anew with --reset-state");
   }
   current_ = best;
   sequence_ = slots[best].sequence;
   current_json_ = slots[best].json;
-  loaded_.document = std::move(*documents[best]);
+  loaded_.document = std::move(*document);
 
   current_sequence_ = sequence_;
   acknowledged_ = decode_ack(read_range(*file_, 0, kAckBytes));
   loaded_.acknowledged = acknowledged_ >= sequence_;
   const SlotVerdict other = slots[1 - best].verdict;
+  const bool lost = acknowledged_ > sequence_;
   // Slot 1 is blank until the second document; later a blank slot is a damaged one.
   if (other == SlotVerdict::kBad || (other == SlotVerdict::kEmpty && sequence_ > 1)) {
     loaded_.recovered = "one copy of the state is damaged, the other one is used";
-    if (acknowledged_ > sequence_) {
+    if (lost) {
       loaded_.recovered += "; the damaged one held a later decision that had been acknowledged";
-      sequence_ = acknowledged_;  // what is written next must be newer than both
     }
+  } else if (lost) {
+    loaded_.recovered = "a later decision that had been acknowledged did not reach the disk";
   }
+  if (!lost) return {};
+  // With syncing, what was acknowledged was on the disk before: it is there no more, and an older
+  // decision must not take its place unasked. Without, a power cut may cost it.
+  if (sync_) {
+    return base::fail(base::ErrorCode::kIo,
+                      "the last acknowledged decision is lost, what is left is older",
+                      std::string(kRestoreHint));
+  }
+  sequence_ = acknowledged_;  // what is written next must be newer than both
   return {};
 }
 

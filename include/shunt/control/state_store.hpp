@@ -6,9 +6,10 @@
 //   JSON kStatePage + slot size    slot 1
 //
 // The checksum (XXH3, 64 bits) covers header and JSON, so a torn slot is known as such and the
-// other one counts. The valid slot with the higher sequence is the state. The record of
-// acknowledgement has a checksum of its own: torn or lost it means "not acknowledged", nothing
-// worse.
+// other one counts. The valid slot with the higher sequence is the state, or nothing is: a start
+// never goes back to an older one because the newest is not understood, nor, with syncing, because
+// the one that the record of acknowledgement names is gone. That record has a checksum of its own:
+// torn or lost it means "not acknowledged", nothing worse.
 //
 // DIR/lock is held with flock(2): two daemons never share a directory.
 #pragma once
@@ -65,8 +66,8 @@ struct WriteResult {
 class StateStore {
  public:
   // Locks, creates or reads. Errors: kConflict, another daemon has the directory (names its pid);
-  // kIo, both slots are bad (hint: --reset-state); kPermission; kInvalid, written by a newer
-  // version.
+  // kIo, both slots are bad, or the acknowledged one is and syncing is on (hint: --reset-state);
+  // kPermission; kInvalid, written by a newer version or not understood.
   [[nodiscard]] static base::Result<StateStore> open(const StateStoreOptions& options);
   // On a file that a test brings; blank: begins anew.
   [[nodiscard]] static base::Result<StateStore> open_file(std::unique_ptr<StateFile> file,

@@ -54,6 +54,20 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   EXPECT_THAT(read.receipt->skipped, testing::ElementsAre("min_healthy"));
 }
 
+TEST(StateDocument, AReceiptOfABuildThatDidNotTellAdoptionIsRead) {
+  StateDocument document;
+  document.apps["web"].active = "green";
+  document.apps["web"].receipt = some_receipt();
+  std::string text = serialize(document);
+  const std::string member = "\"adopted\":true,";
+  ASSERT_NE(text.find(member), std::string::npos);
+  text.erase(text.find(member), member.size());
+  const auto parsed = parse_state_document(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_TRUE(parsed->apps.at("web").receipt->adopted);
+  EXPECT_EQ(parsed->apps.at("web").receipt->wall_ms, 1'700'000'000'123);
+}
+
 TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
   OperationRecord record;
   record.key = "ci/\"4711\"";

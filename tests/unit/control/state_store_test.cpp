@@ -52,7 +52,7 @@ TEST(StateStore, AWriteTornAtAnyByteLeavesTheOldDecisionOrTheNewOne) {
   }
 }
 
-TEST(StateStore, OneDamagedByteAnywhereInTheNewestSlotFallsBackToTheOther) {
+TEST(StateStore, OneDamagedByteAnywhereInTheAcknowledgedSlotRefusesToStart) {
   const auto whole = medium_with_epochs(3);  // sequence 4: slot 1
   const std::uint64_t slot = kStatePage + base::kStateSlotBytes;
   const std::size_t length = kSlotHeaderBytes + serialize(document_at(3, "blue")).size();
@@ -60,11 +60,55 @@ TEST(StateStore, OneDamagedByteAnywhereInTheNewestSlotFallsBackToTheOther) {
     auto medium = std::make_shared<Medium>();
     medium->cache = whole->cache;
     medium->cache[slot + at] ^= 0x20;
-    auto store = open_on(medium);
-    ASSERT_TRUE(store) << at << ": " << store.error().message;
-    EXPECT_EQ(store->loaded().document.apps.at("web").epoch, 2U) << at;
-    EXPECT_THAT(store->loaded().recovered, testing::HasSubstr("had been acknowledged"));
+    const auto store = open_on(medium);
+    ASSERT_FALSE(store) << at << ": an older decision took the place of the acknowledged one";
+    EXPECT_EQ(store.error().code, base::ErrorCode::kIo) << at;
+    EXPECT_THAT(store.error().hint, testing::HasSubstr("--reset-state")) << at;
   }
+}
+
+TEST(StateStore, WithoutSyncADamagedAcknowledgedSlotFallsBackAndSaysSo) {
+  auto medium = medium_with_epochs(3);
+  medium->cache[kStatePage + base::kStateSlotBytes + kSlotHeaderBytes] ^= 0x20;
+  auto store = open_on(medium, false, false);
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ(store->loaded().document.apps.at("web").epoch, 2U);
+  EXPECT_THAT(store->loaded().recovered, testing::HasSubstr("had been acknowledged"));
+  // What is written next counts, though its number is above that of the lost one.
+  ASSERT_TRUE(store->write(serialize(document_at(9, "red"))).ok);
+  EXPECT_EQ(epoch_on(medium), 9U);
+}
+
+// The slot's bytes never came, not even in part: both slots are whole and both are older.
+TEST(StateStore, AnAcknowledgedDecisionThatNeverReachedTheDiskIsToldAndNotPassedOver) {
+  auto medium = medium_with_epochs(2);
+  const std::string before = medium->cache;
+  {
+    auto store = open_on(medium);
+    store->acknowledge(store->write(serialize(document_at(3, "green"))).sequence);
+  }
+  std::memcpy(medium->cache.data() + kStatePage, before.data() + kStatePage,
+              before.size() - kStatePage);
+  EXPECT_FALSE(open_on(medium));
+  auto store = open_on(medium, false, false);
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_THAT(store->loaded().recovered, testing::HasSubstr("had been acknowledged"));
+  // Not acknowledged by the mark of the one that was lost.
+  ASSERT_TRUE(store->write(serialize(document_at(4, "red"))).ok);
+  EXPECT_FALSE(open_on(medium)->loaded().acknowledged);
+}
+
+TEST(StateStore, AWholeSlotThatIsNotUnderstoodRefusesToStartRatherThanFallBack) {
+  auto medium = medium_with_epochs(2);
+  {
+    auto store = open_on(medium);
+    ASSERT_TRUE(store->write(R"({"apps":{"web":{"epoch":3}},"operations":[]})").ok);
+  }
+  const auto store = open_on(medium);
+  ASSERT_FALSE(store) << "an older decision took the place of the newest";
+  EXPECT_EQ(store.error().code, base::ErrorCode::kInvalid);
+  EXPECT_THAT(store.error().message, testing::HasSubstr("not understood"));
+  EXPECT_THAT(store.error().hint, testing::HasSubstr("--reset-state"));
 }
 
 TEST(StateStore, WritesGoToTheSlotsInTurn) {
