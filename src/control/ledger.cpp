@@ -49,6 +49,10 @@ void Ledger::attempt_done(std::uint64_t attempt, std::uint64_t version,
     on_disk(version, result.write.sequence);
   } else if (!result.write.restored) {
     in_trouble(result.write.error);
+  } else if (result.write.too_large) {
+    // The next decision may fare the same: told, until what is in force has been written again.
+    in_trouble(result.write.error);
+    flush_after(retry_);
   }
   if (awaited) {
     if (!result.write.ok && !result.write.restored) disk_is_behind();

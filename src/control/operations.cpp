@@ -1,5 +1,6 @@
 #include "src/control/operations.hpp"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -8,6 +9,27 @@
 #include "shunt/base/limits.hpp"
 
 namespace shunt::control {
+namespace {
+
+// A repeat is answered with this, before and after a restart alike.
+void shorten(Outcome& outcome) {
+  std::string& message = outcome.message;
+  if (message.size() > base::kOperationMessageBytesKept) {
+    std::size_t end = base::kOperationMessageBytesKept;
+    // Not in the middle of a character: 10xxxxxx continues one.
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) --end;
+    message.resize(end);
+    message += " …";
+  }
+  const std::size_t nodes = outcome.nodes.size();
+  if (nodes > base::kOperationNodesKept) {
+    outcome.nodes.resize(base::kOperationNodesKept);
+    message += " (" + std::to_string(nodes) + " nodes, the first " +
+               std::to_string(base::kOperationNodesKept) + " are listed)";
+  }
+}
+
+}  // namespace
 
 std::uint64_t fingerprint_of(const Command& command) {
   std::string text;
@@ -37,14 +59,30 @@ const OperationRecord* find_operation(const StateDocument& document, std::string
   return nullptr;
 }
 
+void bound_operations(StateDocument& document) {
+  auto& operations = document.operations;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  // From the newest on: those that fit stay.
+  while (count < operations.size() && count < base::kOperationsKept) {
+    OperationRecord& record = operations[operations.size() - 1 - count];
+    if (record.encoded.empty()) encode(record);
+    bytes += record.encoded.size() + 1;  // and a comma
+    if (bytes > base::kOperationBytesKept) break;
+    ++count;
+  }
+  operations.erase(operations.begin(), operations.end() - static_cast<std::ptrdiff_t>(count));
+}
+
 void remember_operation(StateDocument& document, OperationRecord record) {
   auto& operations = document.operations;
   std::erase_if(operations, [&](const OperationRecord& other) {
     return other.key == record.key || record.wall_ms - other.wall_ms >= kOperationKeptMs;
   });
-  if (operations.size() >= base::kOperationsKept) operations.erase(operations.begin());
+  shorten(record.outcome);
   encode(record);
   operations.push_back(std::move(record));
+  bound_operations(document);
 }
 
 void forget_operation(StateDocument& document, std::string_view key) {

@@ -18,8 +18,11 @@ inline constexpr std::int64_t kOperationKeptMs = 24LL * 60 * 60 * 1000;
 // Null where there is none that is still kept.
 [[nodiscard]] const OperationRecord* find_operation(const StateDocument& document,
                                                     std::string_view key, std::int64_t now_ms);
-// Adds or replaces the key's record; what is too old or too many leaves, the oldest first.
+// Adds or replaces the key's record, its message and list of nodes cut to what limits.hpp keeps;
+// what is too old or too many leaves, the oldest first.
 void remember_operation(StateDocument& document, OperationRecord record);
+// Drops the oldest beyond kOperationsKept and kOperationBytesKept.
+void bound_operations(StateDocument& document);
 void forget_operation(StateDocument& document, std::string_view key);
 
 }  // namespace shunt::control

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "src/control/operations.hpp"
+
 namespace shunt::control {
 namespace {
 
@@ -35,6 +37,7 @@ class Restorer {
  public:
   Restorer(const traffic::Model& model, const StateLoad& load) : model_(model), load_(load) {
     state_.document = load.document;
+    bound_operations(state_.document);  // an earlier version counted them, not their bytes
     state_.admin.assign(model.slots, traffic::AdminState::kReady);
   }
 

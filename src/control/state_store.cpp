@@ -168,7 +168,10 @@ WriteResult StateStore::write(std::string_view json) {
   WriteResult result;
   if (json.size() > kJsonBytesMax) {
     // Nothing was touched, so nothing has to be restored.
-    return {false, 0, true, "the state does not fit into its slot"};
+    return {.restored = true,
+            .error = "the state does not fit into its slot (" + std::to_string(json.size()) +
+                     " of " + std::to_string(kJsonBytesMax) + " bytes)",
+            .too_large = true};
   }
   const std::uint32_t target = 1 - current_;
   const base::Status written = write_slot(target, ++sequence_, json);

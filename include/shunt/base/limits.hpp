@@ -69,8 +69,13 @@ inline constexpr std::uint32_t kEventsKept = 1024;
 inline constexpr std::size_t kLogQueueLines = 1024;
 // Bytes of the access log that wait for a full or slow disk before lines are dropped.
 inline constexpr std::size_t kAccessLogBufferBytes = 1024 * 1024;
-// Operation ids (--key) remembered; each for 24 h, the oldest leave first.
+// Operation ids (--key) remembered; each for 24 h, the oldest leave first. Bytes of all of them as
+// they are stored: they share a slot with the decisions, which must never wait for room.
 inline constexpr std::uint32_t kOperationsKept = 1024;
+inline constexpr std::size_t kOperationBytesKept = 256 * 1024;
+// What one of them stores of a list of nodes and of a message, which may name thousands.
+inline constexpr std::size_t kOperationNodesKept = 16;
+inline constexpr std::size_t kOperationMessageBytesKept = 512;
 
 // The decision's slot on disk; a document larger than this is our own bug.
 inline constexpr std::size_t kStateSlotBytes = 1024 * 1024;

@@ -44,7 +44,8 @@ void encode(OperationRecord& record);
 
 struct StateDocument {
   std::map<std::string, AppDocument> apps;
-  std::vector<OperationRecord> operations;  // oldest first; at most base::kOperationsKept
+  // Oldest first; at most base::kOperationsKept, base::kOperationBytesKept together.
+  std::vector<OperationRecord> operations;
 };
 
 // Records that are not encoded yet are encoded on the way.

@@ -59,7 +59,8 @@ struct WriteResult {
   // Not ok: the state before the write is whole and synced on disk again, so that a restart cannot
   // bring up the decision that failed. False: a restart may (as recovered, unacknowledged).
   bool restored = false;
-  std::string error;  // a sentence
+  std::string error;       // a sentence
+  bool too_large = false;  // not ok: the document does not fit into a slot, the disk is well
 };
 
 // One thread at a time; every call may block on the disk.
