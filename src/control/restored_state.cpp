@@ -1,12 +1,19 @@
 #include "shunt/control/restored_state.hpp"
 
+#include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "shunt/base/limits.hpp"
 #include "src/control/operations.hpp"
+#include "src/control/phrases.hpp"
 
 namespace shunt::control {
 namespace {
+
+// Nodes that one event names.
+constexpr std::size_t kNodesTold = 8;
 
 traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
   for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
@@ -35,7 +42,8 @@ Event recovered_event(const std::string& app, std::string message) {
 
 class Restorer {
  public:
-  Restorer(const traffic::Model& model, const StateLoad& load) : model_(model), load_(load) {
+  Restorer(const traffic::Model& model, const StateLoad& load, std::string_view file)
+      : model_(model), load_(load), file_(file) {
     state_.document = load.document;
     bound_operations(state_.document);  // an earlier version counted them, not their bytes
     state_.admin.assign(model.slots, traffic::AdminState::kReady);
@@ -78,32 +86,16 @@ class Restorer {
     restored.last_receipt = document.receipt;
     if (restored.release.active == traffic::kNoPool) {
       return base::fail(base::ErrorCode::kConflict,
-                        "app " + app.name + ": pool " + document.active +
-                            " is active, but the file does not define it",
+                        "app " + app.name + ": pool " + document.active + " is active, but " +
+                            file_ + " does not define it",
                         "put the pool back into the file, switch away from it, then drop it");
     }
-    std::erase_if(document.kept, [&](const std::string& name) {
+    for (const std::string& name : document.kept) {
       const traffic::PoolId pool = find_pool(app, name);
-      if (pool != traffic::kNoPool) {
-        restored.release.kept.push_back(pool);
-        return false;
-      }
-      state_.events.push_back(recovered_event(
-          app.name, "kept pool " + name + " is not in the file any more: no rollback to it"));
-      return true;
-    });
-    std::erase_if(document.admin, [&](const auto& entry) {
-      const traffic::NodeSlot slot = find_slot(app, entry.first);
-      if (slot != traffic::kNoSlot) {
-        state_.admin[slot] = entry.second;
-        return false;
-      }
-      state_.events.push_back(
-          recovered_event(app.name, "node " + entry.first + " was " +
-                                        std::string(traffic::to_string(entry.second)) +
-                                        " and is not in the file any more"));
-      return true;
-    });
+      if (pool == traffic::kNoPool) return lacks_kept_pool(app, document, name);
+      restored.release.kept.push_back(pool);
+    }
+    restore_admin(app, document);
     if (document.pending && !load_.acknowledged) document.recovered = true;
     document.pending = false;
     restored.recovered_unacknowledged = document.recovered;
@@ -117,15 +109,56 @@ class Restorer {
     return {};
   }
 
+  // Left out of the stack it would turn the next rollback into one to an older pool.
+  [[nodiscard]] base::Status lacks_kept_pool(const traffic::App& app, const AppDocument& document,
+                                             const std::string& pool) const {
+    return base::fail(base::ErrorCode::kConflict,
+                      "app " + app.name + ": pool " + pool + " is kept for a rollback, but " +
+                          file_ + " does not define it",
+                      "put the pool back into the file; to drop it for good, make " +
+                          document.active +
+                          " the app's `initial` and start once with --reset-state, which forgets "
+                          "all decisions");
+  }
+
+  // States of nodes that the file lacks stay in the document: a node that comes back, perhaps by
+  // an edit undone, must not take traffic because of that.
+  void restore_admin(const traffic::App& app, AppDocument& document) {
+    std::vector<std::string> absent;
+    std::vector<std::string> dropped;
+    std::erase_if(document.admin, [&](const auto& entry) {
+      const traffic::NodeSlot slot = find_slot(app, entry.first);
+      if (slot != traffic::kNoSlot) {
+        state_.admin[slot] = entry.second;
+        return false;
+      }
+      const bool full = absent_kept_ == base::kAbsentNodesKept;
+      (full ? dropped : absent)
+          .push_back(entry.first + " (" + std::string(traffic::to_string(entry.second)) + ")");
+      absent_kept_ += full ? 0 : 1;
+      return full;
+    });
+    const auto tell = [&](const std::vector<std::string>& nodes, const char* what) {
+      if (nodes.empty()) return;
+      state_.events.push_back(recovered_event(
+          app.name, "not in the file any more: " + listed(nodes, kNodesTold) + "; " + what));
+    };
+    tell(absent, "kept for their return");
+    tell(dropped, "forgotten, too many are gone");
+  }
+
   const traffic::Model& model_;
   const StateLoad& load_;
+  const std::string file_;
   RestoredState state_;
+  std::size_t absent_kept_ = 0;  // of all apps of the file
 };
 
 }  // namespace
 
-base::Result<RestoredState> restore_state(const traffic::Model& model, const StateLoad& load) {
-  return Restorer(model, load).run();
+base::Result<RestoredState> restore_state(const traffic::Model& model, const StateLoad& load,
+                                          std::string_view file) {
+  return Restorer(model, load, file).run();
 }
 
 std::unique_ptr<const traffic::RoutingRoot> initial_root(const traffic::Model& model,

@@ -77,6 +77,10 @@ inline constexpr std::size_t kOperationBytesKept = 256 * 1024;
 inline constexpr std::size_t kOperationNodesKept = 16;
 inline constexpr std::size_t kOperationMessageBytesKept = 512;
 
+// Admin states kept for nodes that the file lacks, until they are back: half as many as there may
+// be nodes. They share the slot with those of the file.
+inline constexpr std::size_t kAbsentNodesKept = kNodeSlotsMax / 2;
+
 // The decision's slot on disk; a document larger than this is our own bug.
 inline constexpr std::size_t kStateSlotBytes = 1024 * 1024;
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "shunt/base/result.hpp"
@@ -23,15 +24,16 @@ struct RestoredApp {
 struct RestoredState {
   std::vector<RestoredApp> apps;           // by AppId
   std::vector<traffic::AdminState> admin;  // by slot
-  StateDocument document;     // with apps that the file does not have (any more) as found
+  StateDocument document;     // with apps and nodes that the file does not have (any more)
   std::vector<Event> events;  // what was dropped or recovered; published by the controller
 };
 
-// An app without state starts with `initial`. Error of kConflict: the active pool is not in the
-// file any more. Kept pools and node states whose pool or node is gone are dropped, each with an
-// event.
+// An app without state starts with `initial`. Error of kConflict: the active pool or a kept one is
+// not in the file any more. States of nodes that are gone are kept, at most base::kAbsentNodesKept
+// of them, and told with an event. file: its name, for errors.
 [[nodiscard]] base::Result<RestoredState> restore_state(const traffic::Model& model,
-                                                        const StateLoad& load);
+                                                        const StateLoad& load,
+                                                        std::string_view file = "the file");
 
 // The root for DataPlane::start, revision 1: the nodes of the active pools count as usable until
 // they are checked.

@@ -115,7 +115,7 @@ TEST(Operations, TheLargestDocumentFitsIntoItsSlot) {
     receipt.wall_ms = INT64_MIN;
     app.receipt = receipt;
   }
-  for (std::size_t node = 0; node < base::kNodeSlotsMax; ++node) {
+  for (std::size_t node = 0; node < base::kNodeSlotsMax + base::kAbsentNodesKept; ++node) {
     document.apps.begin()->second.admin[long_name(node)] = traffic::AdminState::kDrain;
   }
   for (std::size_t number = 0; number < 1000; ++number) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "shunt/base/limits.hpp"
 #include "tests/unit/control/fixture_model.hpp"
 
 namespace shunt::control {
@@ -51,20 +52,51 @@ TEST(RestoredState, AnActivePoolThatTheFileLacksRefusesToStart) {
   EXPECT_FALSE(state.error().hint.empty());
 }
 
-TEST(RestoredState, KeptPoolsAndNodesThatTheFileLacksAreDroppedWithAnEvent) {
+TEST(RestoredState, AKeptPoolThatTheFileLacksRefusesToStart) {
   StateLoad load = stored();
-  load.document.apps["web"].kept = {"purple", "blue"};
-  load.document.apps["web"].admin = {{"gone", traffic::AdminState::kMaint},
-                                     {"g2", traffic::AdminState::kDrain}};
+  load.document.apps["web"].kept = {"blue", "purple"};  // else a rollback would lead to blue
+  const auto state = restore_state(test::web_model(), load, "/etc/shunt/shunt.yaml");
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, base::ErrorCode::kConflict);
+  EXPECT_THAT(state.error().message, HasSubstr("purple"));
+  EXPECT_THAT(state.error().message, HasSubstr("/etc/shunt/shunt.yaml"));
+  EXPECT_THAT(state.error().hint, HasSubstr("put the pool back"));
+  EXPECT_THAT(state.error().hint, HasSubstr("--reset-state"));
+}
+
+TEST(RestoredState, StatesOfNodesThatTheFileLacksAreKeptForTheirReturn) {
+  const traffic::Model whole = test::web_model();
+  traffic::Model without = whole;
+  without.apps[0].pools[1].nodes.pop_back();  // g2, slot 3
+  without.slots = 3;
+  StateLoad load = stored();
+  load.document.apps["web"].admin = {{"g1", traffic::AdminState::kDrain},
+                                     {"g2", traffic::AdminState::kMaint}};
+  auto state = restore_state(without, load);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->admin[2], traffic::AdminState::kDrain);
+  ASSERT_EQ(state->events.size(), 1U);
+  EXPECT_THAT(state->events[0].message, HasSubstr("g2 (maint)"));
+  // The file has it again: it is still taken out.
+  load.document = state->document;
+  state = restore_state(whole, load);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->admin[3], traffic::AdminState::kMaint);
+  EXPECT_TRUE(state->events.empty());
+}
+
+TEST(RestoredState, StatesOfNodesThatAreGoneAreBoundedAndTheRestIsTold) {
+  StateLoad load = stored();
+  for (std::size_t node = 0; node <= base::kAbsentNodesKept; ++node) {
+    load.document.apps["web"].admin["gone" + std::to_string(node)] = traffic::AdminState::kMaint;
+  }
+  load.document.apps["web"].admin["g2"] = traffic::AdminState::kDrain;
   const auto state = restore_state(test::web_model(), load);
   ASSERT_TRUE(state);
-  EXPECT_THAT(state->apps[0].release.kept, testing::ElementsAre(0U));
-  EXPECT_THAT(state->document.apps.at("web").kept, testing::ElementsAre("blue"));
-  EXPECT_EQ(state->document.apps.at("web").admin.count("gone"), 0U);
+  EXPECT_EQ(state->document.apps.at("web").admin.size(), base::kAbsentNodesKept + 1);
   EXPECT_EQ(state->admin[3], traffic::AdminState::kDrain);
   ASSERT_EQ(state->events.size(), 2U);
-  EXPECT_THAT(state->events[0].message, HasSubstr("purple"));
-  EXPECT_THAT(state->events[1].message, HasSubstr("gone"));
+  EXPECT_THAT(state->events[1].message, HasSubstr("forgotten"));
 }
 
 TEST(RestoredState, AnAppThatTheFileLacksIsKeptForItsReturn) {
