@@ -51,6 +51,12 @@ std::uint64_t fingerprint_of(const Command& command) {
   return XXH3_64bits(text.data(), text.size());
 }
 
+bool worth_remembering(std::string_view key, const Outcome& outcome) noexcept {
+  if (key.empty() || outcome.kind != OutcomeKind::kDone) return false;
+  if (outcome.dry_run || outcome.replayed) return false;
+  return outcome.changed || !key.starts_with("cli-");
+}
+
 const OperationRecord* find_operation(const StateDocument& document, std::string_view key,
                                       std::int64_t now_ms) {
   for (const OperationRecord& record : document.operations) {

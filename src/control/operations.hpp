@@ -15,6 +15,11 @@ inline constexpr std::int64_t kOperationKeptMs = 24LL * 60 * 60 * 1000;
 // same command given twice.
 [[nodiscard]] std::uint64_t fingerprint_of(const Command& command);
 
+// An answer that changed nothing is worth a record only where somebody chose the key: the command
+// line makes one for each call ("cli-..."), and a script that calls in a loop would drive out those
+// of decisions.
+[[nodiscard]] bool worth_remembering(std::string_view key, const Outcome& outcome) noexcept;
+
 // Null where there is none that is still kept.
 [[nodiscard]] const OperationRecord* find_operation(const StateDocument& document,
                                                     std::string_view key, std::int64_t now_ms);

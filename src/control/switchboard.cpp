@@ -97,8 +97,7 @@ void Switchboard::answer(Outcome outcome) {
     ledger_.acknowledged(outcome.app,
                          run->plan.release ? std::optional<Receipt>(outcome.receipt) : std::nullopt,
                          std::move(record));
-  } else if (outcome.kind == OutcomeKind::kDone && !run->command.key.empty() && !outcome.dry_run &&
-             !outcome.replayed) {
+  } else if (worth_remembering(run->command.key, outcome)) {
     ledger_.remember(
         {run->command.key, base::wall_now_ms(), fingerprint_of(run->command), outcome, {}});
   }

@@ -1,6 +1,8 @@
 // Operation ids: what is remembered of a command, for how long, and how much of it.
 #include "src/control/operations.hpp"
 
+#include <utility>
+
 #include <gmock/gmock.h>
 
 #include "shunt/base/limits.hpp"
@@ -153,6 +155,27 @@ TEST(Operations, ADecisionThatDoesNotFitIsRefusedAndReported) {
   // What is in force fits, and is written again.
   rig.run_until([&] { return rig.events.count("not_durable") == 2; });
   EXPECT_TRUE(rig.plane->not_ready_because().empty());
+}
+
+TEST(Operations, ANoOpIsRememberedOnlyUnderAKeyThatSomebodyChose) {
+  ControlRig rig;
+  rig.start();
+  Command command = switch_command("blue");  // live already
+  for (const auto& [key, remembered] :
+       {std::pair("cli-0123456789abcdef01234567", false), std::pair("release-7", true)}) {
+    command.key = key;
+    EXPECT_FALSE(rig.run(command).changed);
+    EXPECT_EQ(rig.run(command).replayed, remembered) << key;
+  }
+}
+
+TEST(Operations, ADecisionIsRememberedUnderAGeneratedKey) {
+  ControlRig rig;
+  rig.start();
+  Command command = switch_command("green");
+  command.key = "cli-0123456789abcdef01234567";
+  EXPECT_TRUE(rig.run(command).changed);
+  EXPECT_TRUE(rig.run(command).replayed);
 }
 
 }  // namespace
