@@ -20,9 +20,6 @@
 namespace shunt::control {
 namespace {
 
-// Connections in all: 2^24 relays are as many as a relay's number can tell apart.
-constexpr std::uint32_t kConnectionsMax = 16'777'216;
-
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
     {{"debug", LogLevel::kDebug},
      {"info", LogLevel::kInfo},
@@ -111,7 +108,7 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   read_log(top, config.log);
   top.read("workers", config.workers, 1, base::kWorkersMax, true);
   const Section limits(report, top.find("limits"), "limits", kLimitsKeys);
-  limits.read("connections", config.connections_max, 1, kConnectionsMax, true);
+  limits.read("connections", config.connections_max, 1, base::kConnectionsMax, true);
   top.read("shutdown_delay", config.shutdown_delay, {.min = 0, .max = 3600 * base::kSecond});
   top.read("shutdown_grace", config.shutdown_grace, {.min = 0});
 

@@ -129,6 +129,8 @@ const Wrong kWrong[] = {
     {"WorkersAsList", top_with("workers: [2]\n"), "got a list"},
     {"ConnectionsNegative", top_with("limits: {connections: -1}\n"),
      "limits.connections: '-1' is not"},
+    {"ConnectionsBeyondWhatServeTakes", top_with("limits: {connections: 1048577}\n"),
+     "limits.connections: '1048577' is not auto or a whole number from 1 to 1048576"},
     {"ADurationWithoutUnit", top_with("timeouts: {idle: 30}\n"),
      "f:1:18: timeouts.idle: '30' is not a duration (write a number and a unit: 250ms, 5s, 10m, 2h "
      "or off)"},
