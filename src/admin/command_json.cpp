@@ -18,7 +18,6 @@ using control::Verb;
 // Bounds of what a request may name. A name is at most a DNS name long; a reason is a sentence or
 // two.
 constexpr std::size_t kNameBytesMax = 253;
-constexpr std::size_t kReasonBytesMax = 1024;
 constexpr std::size_t kListMax = base::kNodeSlotsMax;
 constexpr std::size_t kNestingMax = 8;  // the deepest that is understood is 2: a list in the object
 constexpr std::size_t kFaultsMax = 32;  // more help nobody and would echo a hostile body back
@@ -248,7 +247,7 @@ class Reader {
         command.pool = std::move(text);
       }
     } else if (takes(Type::kReason)) {
-      if (check_text(text, kReasonBytesMax)) command.reason = std::move(text);
+      if (check_text(text, base::kReasonBytesMax)) command.reason = std::move(text);
     } else if (takes(Type::kAdminState)) {
       take_admin_state(text);
     } else {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "shunt/base/limits.hpp"
 #include "src/control/gates.hpp"
 #include "src/control/phrases.hpp"
 #include "src/control/plan.hpp"
@@ -9,7 +10,6 @@ namespace {
 
 // Long enough for a URL of a CI job.
 constexpr std::size_t kKeyBytesMax = 200;
-constexpr std::size_t kReasonBytesMax = 1000;
 
 class Resolver {
  public:
@@ -52,8 +52,9 @@ class Resolver {
     if (command_.key.size() > kKeyBytesMax) {
       invalid("key", "the operation id is longer than " + std::to_string(kKeyBytesMax) + " bytes");
     }
-    if (command_.reason.size() > kReasonBytesMax) {
-      invalid("reason", "the reason is longer than " + std::to_string(kReasonBytesMax) + " bytes");
+    if (command_.reason.size() > base::kReasonBytesMax) {
+      invalid("reason",
+              "the reason is longer than " + std::to_string(base::kReasonBytesMax) + " bytes");
     }
   }
 
