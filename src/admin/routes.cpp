@@ -1,5 +1,6 @@
 #include "src/admin/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -47,6 +48,20 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
   return pattern.empty();
 }
 
+// A path of unreserved characters (RFC 3986 section 2.3) and nothing to decode, as nearly all are:
+// split without the URL parser, whose code is cold when a switch is commanded.
+bool is_plain_path(std::string_view target) {
+  // Empty segments and dots in front have rules of their own.
+  for (const std::string_view special : {"//", "/."}) {
+    if (target.find(special) != std::string_view::npos) return false;
+  }
+  return target.size() > 1 && target.front() == '/' &&
+         std::all_of(target.begin(), target.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '/' || c == '-' || c == '.' || c == '_' || c == '~';
+         });
+}
+
 }  // namespace
 
 std::span<const Route> routes() noexcept {
@@ -65,6 +80,11 @@ std::optional<Target> parse_target(std::string_view target) {
     const std::size_t path = target.find_first_of("/?");
     parts.authority = target.substr(0, path);
     target = path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  if (is_plain_path(target)) {
+    for (std::string_view rest = target; !rest.empty();)
+      parts.segments.emplace_back(next_segment(rest));
+    return parts;
   }
   const auto url =
       boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));

@@ -79,6 +79,11 @@ void Ledger::keep() {
   if (flush_wanted_) flush();
 }
 
+void Ledger::decided() noexcept {
+  in_force_ = version_ + 1;
+  unacknowledged_ = true;
+}
+
 void Ledger::take_back(std::string stuck) {
   SHUNT_CHECK(staged_);
   // Begun and not ended: the disk may have it or not, so what is in force has to be written over

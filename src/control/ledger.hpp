@@ -38,6 +38,11 @@ class Ledger {
   // stuck: not empty when it is taken back because the disk did not answer.
   void take_back(std::string stuck = {});
 
+  // ---- Or, where nobody waits for the disk:
+
+  // A decision is in force that the document lacks: it is not persisted until stage() and keep().
+  void decided() noexcept;
+
   // ---- At any time.
 
   // What was kept is acknowledged: its receipt where it was a decision, and what its key is

@@ -89,14 +89,10 @@ void Switchboard::answer(Outcome outcome) {
   const bool changed = run->stage == Stage::kAdopting;
   run->done(outcome);
   if (changed) {
-    std::optional<OperationRecord> record;
-    if (!run->command.key.empty()) {
-      record = OperationRecord{
-          run->command.key, outcome.receipt.wall_ms, fingerprint_of(run->command), outcome, {}};
-    }
+    record(*run, outcome);
     ledger_.acknowledged(outcome.app,
                          run->plan.release ? std::optional<Receipt>(outcome.receipt) : std::nullopt,
-                         std::move(record));
+                         operation(run->command, outcome));
   } else if (worth_remembering(run->command.key, outcome)) {
     ledger_.remember(
         {run->command.key, base::wall_now_ms(), fingerprint_of(run->command), outcome, {}});
@@ -196,12 +192,14 @@ void Switchboard::stage() {
   if (run.command.not_durable) {
     // What a restart brings up until then is the decision before: the receipt says so.
     receipt.durable = false;
-    ledger_.stage(run.command.app, staged_record(), operation(run.plan.outcome));
+    ledger_.decided();
     commit();
     return;
   }
   receipt.durable = persister_.syncs();
-  ledger_.stage(run.command.app, staged_record(), operation(run.plan.outcome));
+  ledger_.stage(run.command.app, staged_record(run, receipt),
+                operation(run.command, run.plan.outcome));
+  run.recorded = true;
   run.stage = Stage::kPersisting;
   run.deadline = deadline_after(timing_.persist_wait);
   ledger_.write([this](const PersistResult& result) { on_written(result); });
@@ -264,9 +262,7 @@ void Switchboard::commit() {
     run.revision = revision_;
   }
   run.published = base::monotonic_now();
-  ledger_.keep();
-  // What is not durable yet goes to disk with the acknowledgement: written now, it would take this
-  // CPU from the workers that are waited for.
+  if (run.recorded) ledger_.keep();
   spin_for_adoption();
   poll_adoption();
 }
@@ -321,8 +317,17 @@ void Switchboard::begin_drains(const Running& run) {
   }
 }
 
-AppDocument Switchboard::staged_record() const {
-  const Plan& plan = running_->plan;
+// What is not durable is written down with the acknowledgement: before, it would take this CPU from
+// the workers that are waited for, and time from the client.
+void Switchboard::record(Running& run, const Outcome& outcome) {
+  if (std::exchange(run.recorded, true)) return;
+  ledger_.stage(run.command.app, staged_record(run, outcome.receipt),
+                operation(run.command, outcome));
+  ledger_.keep();
+}
+
+AppDocument Switchboard::staged_record(const Running& run, const Receipt& receipt) const {
+  const Plan& plan = run.plan;
   const traffic::App& app = model_.apps[plan.app];
   AppDocument record = ledger_.document().apps.at(app.name);
   if (plan.release) {
@@ -332,7 +337,7 @@ AppDocument Switchboard::staged_record() const {
     for (const traffic::PoolId pool : plan.release->kept)
       record.kept.push_back(app.pools[pool].name);
     record.last = plan.release->last;
-    record.receipt = plan.outcome.receipt;
+    record.receipt = receipt;
     record.pending = true;
     record.recovered = false;
   }
@@ -347,8 +352,8 @@ AppDocument Switchboard::staged_record() const {
   return record;
 }
 
-std::optional<OperationRecord> Switchboard::operation(const Outcome& outcome) const {
-  const Command& command = running_->command;
+std::optional<OperationRecord> Switchboard::operation(const Command& command,
+                                                      const Outcome& outcome) {
   if (command.key.empty()) return std::nullopt;
   return OperationRecord{
       command.key, outcome.receipt.wall_ms, fingerprint_of(command), outcome, {}};

@@ -84,6 +84,7 @@ class Switchboard {
     std::vector<bool> followed;      // by worker: it adopted `revision`
     std::uint64_t asked = 0;         // of the workers, by a close: WorkerRequests::give_up()
     std::uint64_t repointed_before = 0;
+    bool recorded = false;    // the ledger has the decision
     base::Duration poll = 0;  // next interval of asking for adoption
   };
 
@@ -108,8 +109,10 @@ class Switchboard {
   void build(traffic::AppId app);
   base::Duration publish();
 
-  [[nodiscard]] AppDocument staged_record() const;
-  [[nodiscard]] std::optional<OperationRecord> operation(const Outcome& outcome) const;
+  void record(Running& run, const Outcome& outcome);
+  [[nodiscard]] AppDocument staged_record(const Running& run, const Receipt& receipt) const;
+  [[nodiscard]] static std::optional<OperationRecord> operation(const Command& command,
+                                                                const Outcome& outcome);
   [[nodiscard]] bool rollback_waits() const noexcept;
   [[nodiscard]] base::Instant deadline_after(base::Duration usual) const noexcept;
   void call_at(base::Instant when, void (Switchboard::*then)());

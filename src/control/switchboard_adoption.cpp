@@ -47,6 +47,11 @@ void Switchboard::poll_adoption() {
   // or has ended.
   constexpr base::Duration kPollMin = base::kMillisecond;
   constexpr base::Duration kPollMax = 5 * base::kMillisecond;
+  if (run.poll != 0 && !run.recorded) {
+    // A worker is slow or stuck: the disk does not wait for it as well.
+    record(run, run.plan.outcome);
+    ledger_.flush();
+  }
   run.poll = run.poll == 0 ? kPollMin : std::min(run.poll + run.poll / 2, kPollMax);
   call_at(base::monotonic_now() + run.poll, &Switchboard::poll_adoption);
 }

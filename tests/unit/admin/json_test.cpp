@@ -30,6 +30,17 @@ TEST(JsonWriter, EscapesWhatJsonCannotHold) {
   expect_json(text, R"(["a\"b\\c\n\t\r\u0001\u007f", "grün ✓ 𝄞", "\u0000"])");
 }
 
+TEST(JsonWriter, EscapesNamesToo) {
+  std::string text;
+  JsonWriter writer(text);
+  writer.begin_object();
+  writer.field("plain", true);
+  writer.field("a\"b\xff", true);
+  writer.field("c", true);
+  writer.end_object();
+  EXPECT_EQ(text, "{\"plain\":true,\"a\\\"b\xEF\xBF\xBD\":true,\"c\":true}");
+}
+
 TEST(JsonWriter, ReplacesBytesThatAreNoUtf8) {
   for (const char* bad :
        {"\xFF", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",

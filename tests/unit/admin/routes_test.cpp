@@ -55,6 +55,18 @@ TEST(Routes, TargetsComeInOriginAndAbsoluteForm) {
   }
 }
 
+// Plain paths go around the URL parser; a query that changes nothing sends them through it.
+TEST(Routes, PlainPathsMeanWhatTheUrlParserSays) {
+  for (const std::string path : {"/", "/live", "/v1/apps/web/switch", "/v1/apps/-/switch", "/v1/",
+                                 "//", "//v1", "/v1//apps", "/./v1", "/v1/../x", "/~a_b-c.d"}) {
+    const auto plain = parse_target(path);
+    const auto parsed = parse_target(path + "?");
+    ASSERT_EQ(plain.has_value(), parsed.has_value()) << path;
+    if (!plain) continue;
+    EXPECT_EQ(plain->segments, parsed->segments) << path;
+  }
+}
+
 TEST(RequestFields, UnknownAndRepeatedParametersAreFaults) {
   const Route& connections = *match("/v1/apps/web/connections").route;
   EXPECT_TRUE(check_query({{"pool", "a"}, {"node", "b"}, {"limit", "1"}}, connections).empty());

@@ -41,6 +41,10 @@ TEST(Units, SizesAndPercentages) {
 
 TEST(Units, WallTimeIsRfc3339InUtc) {
   EXPECT_EQ(format_wall_time(1'700'000'000'123), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(format_wall_time(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(format_wall_time(951'782'399'999), "2000-02-28T23:59:59.999Z");
+  EXPECT_EQ(format_wall_time(951'782'400'000), "2000-02-29T00:00:00.000Z");
+  EXPECT_EQ(format_wall_time(253'402'300'799'009), "9999-12-31T23:59:59.009Z");
 }
 
 }  // namespace
