@@ -227,11 +227,13 @@ void Daemon::entered(StopPhase phase) {
       }
       break;
     case StopPhase::kLingering:
+      control_->end_commands();
       report("accepting has stopped; connections have " +
              base::format_duration(config_.shutdown_grace) + " to end");
       notifier_.status("stopping: waiting for connections to end");
       break;
     case StopPhase::kClosing:
+      control_->end_commands();  // a second signal comes here without lingering
       report("closing what is left");
       break;
     case StopPhase::kEnded:

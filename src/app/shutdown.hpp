@@ -6,9 +6,10 @@
 //                          └──────── a second signal ───┴──────────► closing ──workers ended──►
 //                          ended
 //
-//   delaying   /ready fails so that whoever stands in front looks elsewhere; accepting goes on
-//   lingering  accepting has stopped; established connections go on for shutdown_grace
-//   closing    what is left is closed (cause: shutdown), the workers end
+//   delaying   /ready fails so that whoever stands in front looks elsewhere; accepting and commands
+//              go on
+//   lingering  accepting has stopped, commands are refused; established connections go on for
+//   shutdown_grace closing    what is left is closed (cause: shutdown), the workers end
 #pragma once
 
 #include <cstdint>

@@ -60,10 +60,8 @@ class ControlPlaneImpl final : public ControlPlane {
     beat();
   }
 
-  void begin_stop() override {
-    phase_ = Phase::kStopping;
-    switchboard_.stop();
-  }
+  void begin_stop() override { phase_ = Phase::kStopping; }
+  void end_commands() override { switchboard_.stop(); }
 
   void apply(Command command, std::function<void(Outcome)> done) override {
     switchboard_.apply(std::move(command), std::move(done));

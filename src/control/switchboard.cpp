@@ -156,8 +156,11 @@ std::optional<Outcome> Switchboard::refuse_early() {
   }
   if (stopping_) {
     outcome.kind = OutcomeKind::kUnavailable;
-    outcome.message = "shunt is stopping";
-    outcome.reasons = {{"stopping", "commands are not taken any more"}};
+    outcome.message = "nothing changed: shunt is stopping and takes no new connections any more";
+    outcome.reasons = {
+        {"stopping",
+         "accepting has ended, and with it what a command could decide; after the start "
+         "of the next process it can"}};
     return outcome;
   }
   if (command.if_epoch && *command.if_epoch != outcome.epoch) {

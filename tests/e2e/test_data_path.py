@@ -315,6 +315,45 @@ def test_ready_fails_before_accepting_stops(daemon, origins):
     assert server.process.wait(20) == 0
 
 
+def test_while_accepting_goes_on_a_stopping_daemon_can_be_rolled_back(daemon, origins):
+    blue, green = origins("blue"), origins("green")
+    server = daemon(web(extra="shutdown_delay: 10m\nshutdown_grace: 10m\n", blue=blue, green=green))
+    server.wait_healthy("green")
+    server.switch("green")
+    held = connect(server.port)
+    held.sendall(b"?\n")
+    assert held.recv(6, socket.MSG_WAITALL) == b"green\n"
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: server.get("/ready")[0] == 503, "/ready to fail")
+    done = server.run("rollback", "--reason", "green is bad", "--wait", "adopted")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ask_colour(server.port) == "blue"
+    node = server.app()["pools"][1]["node_list"][0]["name"]
+    assert server.run("drain", node).returncode == 0
+    held.close()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    server.start()
+    assert ask_colour(server.port) == "blue", "the decision of the last minute is kept"
+    server.kill()  # a stop would wait for the delay
+
+
+def test_once_accepting_has_ended_commands_are_refused_and_say_why(daemon, origins):
+    blue, green = origins("blue"), origins("green")
+    server = daemon(web(extra="shutdown_grace: 10m\n", blue=blue, green=green))
+    server.wait_healthy("green")
+    held = connect(server.port)
+    held.sendall(b"?\n")
+    assert held.recv(5, socket.MSG_WAITALL) == b"blue\n"
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: refused(server.port), "accepting to stop")
+    status, problem = server.post("/v1/apps/-/switch", {"to": "green"})
+    assert status == 503 and problem["reasons"][0]["gate"] == "stopping", problem
+    assert "takes no new connections any more" in problem["detail"]
+    held.close()
+    assert server.process.wait(20) == 0
+
+
 def is_reset(port):
     """A new connection is reset: while connect() still looks, or at the first read."""
     try:

@@ -7,8 +7,9 @@
 //   make_control_plane({io, config, **data_plane, persister, events, ...}, std::move(*restored));
 //   control->start();                                  // then io.run()
 //
-// Stop order: begin_stop() (not ready any more), workers drained and ended, io stopped, control
-// plane destroyed, then the data plane, then the persister. Everything runs on the control thread.
+// Stop order: begin_stop() (not ready any more), end_commands() when accepting ends, workers
+// drained and ended, io stopped, control plane destroyed, then the data plane, then the persister.
+// Everything runs on the control thread.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +61,11 @@ class ControlPlane : public Controller {
   // Persists the state that was restored, starts health checks and timers (outcomes of connects,
   // pings, drains). From now on "ready". Once.
   virtual void start() = 0;
-  // From now on not ready ("stopping") and changing commands are refused; running ones finish.
+  // From now on not ready ("stopping"). Commands go on: while connections are taken, somebody may
+  // have to roll back.
   virtual void begin_stop() = 0;
+  // From now on changing commands are refused (kUnavailable); the running one finishes.
+  virtual void end_commands() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<ControlPlane> make_control_plane(ControlParts parts,

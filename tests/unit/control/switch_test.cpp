@@ -432,13 +432,18 @@ TEST(CommandQueue, AnAnswerMayGiveTheNextCommand) {
   EXPECT_EQ(rig.app().active, "blue");
 }
 
-TEST(CommandQueue, TakesNothingAnyMoreOnceStopping) {
+TEST(CommandQueue, GoesOnWhileStoppingUntilAcceptingEnds) {
   ControlRig rig;
   rig.start();
   rig.plane->begin_stop();
-  EXPECT_EQ(rig.switch_to("green").kind, OutcomeKind::kUnavailable);
   EXPECT_EQ(rig.plane->not_ready_because(), "stopping");
   EXPECT_EQ(rig.plane->status().process.phase, "stopping");
+  EXPECT_TRUE(rig.switch_to("green").changed);
+  rig.plane->end_commands();
+  const Outcome refused = rig.rollback();
+  EXPECT_EQ(refused.kind, OutcomeKind::kUnavailable);
+  EXPECT_THAT(refused.message, HasSubstr("takes no new connections any more"));
+  EXPECT_EQ(rig.app().active, "green");
 }
 
 }  // namespace
