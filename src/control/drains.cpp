@@ -9,10 +9,32 @@
 namespace shunt::control {
 namespace {
 
+using proxy::CloseCause;
+using proxy::RelayFilter;
+
+// Closings that run at a time: whoever ends hundreds of connections one by one means the pool.
+constexpr std::size_t kClosingsMax = 256;
 constexpr base::Duration kSurveyInterval = base::kSecond;
 constexpr base::Duration kAnswerBound = 5 * base::kSecond;
 // Connections that were still connecting when closing began are found by asking again.
 constexpr base::Duration kCloseAgain = base::kSecond;
+// The workers' timers may be late by this.
+constexpr base::Duration kClosingSlack = base::kSecond;
+
+RelayFilter of_pool(traffic::AppId app, traffic::PoolId pool) {
+  RelayFilter target;
+  target.app = app;
+  target.pool = pool;
+  return target;
+}
+
+bool same(const RelayFilter& a, const RelayFilter& b) {
+  return a.app == b.app && a.pool == b.pool && a.node == b.node && a.connection == b.connection;
+}
+
+std::string connections(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " connection" : " connections");
+}
 
 }  // namespace
 
@@ -27,131 +49,189 @@ Drains::Drains(const traffic::Model& model, proxy::DataPlane& data_plane, Worker
 
 void Drains::begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant deadline,
                         base::Duration over, base::Instant now) {
-  begin({app, pool, traffic::kNoSlot, deadline, over, 0}, now);
+  begin({of_pool(app, pool), CloseCause::kDrainDeadline, deadline, over, 0}, now);
 }
 
 void Drains::begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
                         base::Instant now) {
-  begin({places_[slot].app, traffic::kNoPool, slot, deadline, over, 0}, now);
+  RelayFilter target;
+  target.app = places_[slot].app;
+  target.node = slot;
+  begin({target, CloseCause::kDrainDeadline, deadline, over, 0}, now);
 }
 
-void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, base::Instant now) {
-  cancel({app, pool, traffic::kNoSlot, 0, 0, 0}, now);
+void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
+                         base::Instant now) {
+  cancel(of_pool(app, pool), true, by, now);
 }
 
-void Drains::cancel_node(traffic::NodeSlot slot, base::Instant now) {
-  cancel({places_[slot].app, traffic::kNoPool, slot, 0, 0, 0}, now);
+void Drains::cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now) {
+  RelayFilter target;
+  target.app = places_[slot].app;
+  target.node = slot;
+  cancel(target, false, by, now);
 }
 
-Drains::Drain* Drains::find(const Drain& like) noexcept {
-  for (Drain& drain : drains_) {
-    if (drain.app == like.app && drain.pool == like.pool && drain.node == like.node) return &drain;
+void Drains::begin(const Order& drain, base::Instant now) {
+  const auto known = std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) {
+    return order.cause == drain.cause && same(order.target, drain.target);
+  });
+  if (known == orders_.end()) {
+    orders_.push_back(drain);
+    if (drain.deadline != 0 && drain.deadline <= now) close(orders_.back(), drain.over, now);
+    return;
   }
-  return nullptr;
+  if (drain.deadline == 0) return;  // nobody has asked for more time
+  known->deadline = drain.deadline;
+  known->over = drain.over;
+  if (drain.deadline <= now) return close(*known, known->over, now);
+  // Closing runs, and there is more time now: what it has not reached yet stays until then.
+  if (std::exchange(known->close_until, 0) != 0) take_back(known->target, known->cause, now);
 }
 
-void Drains::begin(Drain drain, base::Instant now) {
-  Drain* known = find(drain);
-  if (known == nullptr) {
-    drains_.push_back(drain);
-    known = &drains_.back();
-  } else {
-    known->deadline = drain.deadline;
-    known->over = drain.over;
-    // Closing runs, and there is more time now: what it has not reached yet stays until then.
-    if (known->close_until != 0 && drain.deadline > now) {
-      known->close_until = 0;
-      take_back(*known, now);
-    }
+void Drains::note_closing(const RelayFilter& target, base::Instant begun, base::Duration over) {
+  Order closing{target, CloseCause::kClosed, 0, over, begun + over};
+  closing.target.accepted_before = begun;  // marked anew, it must not reach those that came later
+  orders_.push_back(closing);
+}
+
+bool Drains::full() const noexcept {
+  const auto closings = std::count_if(orders_.begin(), orders_.end(), [](const Order& order) {
+    return order.cause == CloseCause::kClosed;
+  });
+  return static_cast<std::size_t>(closings) >= kClosingsMax;
+}
+
+void Drains::cancel(const RelayFilter& target, bool closings, std::string_view by,
+                    base::Instant now) {
+  for (const CloseCause cause : {CloseCause::kDrainDeadline, CloseCause::kClosed}) {
+    if (cause == CloseCause::kClosed && !closings) continue;
+    bool told = false;
+    bool marked = false;
+    std::erase_if(orders_, [&](const Order& order) {
+      if (order.cause != cause || !same(order.target, target)) return false;
+      if (!std::exchange(told, true)) announce_cancelled(order, by);
+      marked = marked || order.close_until != 0;
+      return true;
+    });
+    if (marked) take_back(target, cause, now);
   }
-  if (known->deadline != 0 && known->deadline <= now) close(*known, known->over, now);
 }
 
-void Drains::cancel(const Drain& like, base::Instant now) {
-  Drain* known = find(like);
-  if (known == nullptr) return;
-  const Drain drain = *known;
-  drains_.erase(drains_.begin() + (known - drains_.data()));
-  if (drain.close_until != 0) take_back(drain, now);
-}
-
-void Drains::take_back(const Drain& drain, base::Instant now) {
+void Drains::take_back(const RelayFilter& target, CloseCause cause, base::Instant now) {
   requests_.ask<proxy::CancelClose>(
       [&] {
         auto request = std::make_unique<proxy::CancelClose>();
-        request->filter = {.app = drain.app, .pool = drain.pool, .node = drain.node};
-        request->cause = proxy::CloseCause::kDrainDeadline;
+        request->filter = target;
+        request->cause = cause;
         return request;
       },
       kAnswerBound, nullptr);
   // The marks carry no name: a node's cancellation takes those of its pool with it, and the other
-  // way round. What goes on closing marks anew, with the time that it has left.
-  for (Drain& other : drains_) {
-    if (other.app != drain.app || other.close_until == 0) continue;
-    close(other, other.close_until > now ? other.close_until - now : 0, now);
+  // way round, and it may have taken the place of a later one.
+  for (const Order& other : orders_) {
+    if (other.close_until == 0 || !overlap(other.target, target)) continue;
+    mark(other, other.close_until > now ? other.close_until - now : 0, true);
   }
 }
 
-void Drains::close(Drain& drain, base::Duration over, base::Instant now) {
-  const bool again = drain.close_until != 0;
-  drain.close_until = now + std::max(over, kCloseAgain);
+void Drains::mark(const Order& order, base::Duration over, bool only_unmarked) {
   requests_.ask<proxy::CloseRelays>(
       [&] {
         auto request = std::make_unique<proxy::CloseRelays>();
-        request->filter = {.app = drain.app, .pool = drain.pool, .node = drain.node};
+        request->filter = order.target;
         request->over = over;
-        request->cause = proxy::CloseCause::kDrainDeadline;
+        request->cause = order.cause;
+        request->only_unmarked = only_unmarked;
         return request;
       },
       kAnswerBound, nullptr);
-  if (!again && held(drain) != 0) {
-    announce(drain, "drain_deadline",
-             ": closing " + std::to_string(held(drain)) + " connections over " +
-                 base::format_duration_brief(over));
-  }
 }
 
-std::uint64_t Drains::held(const Drain& drain) const {
-  if (drain.node != traffic::kNoSlot) return load_of(data_plane_, drain.node).held();
-  return load_of(data_plane_, model_.apps[drain.app].pools[drain.pool]).held();
+void Drains::close(Order& drain, base::Duration over, base::Instant now) {
+  const bool again = drain.close_until != 0;
+  drain.close_until = now + std::max(over, kCloseAgain);
+  mark(drain, over, false);
+  const std::uint64_t left = held(drain.target);
+  if (again || left == 0) return;
+  announce(drain, "drain_deadline",
+           name_of(drain.target) + ": closing " + connections(left) + " over " +
+               base::format_duration_brief(over));
+}
+
+// A connection's pool and node are the worker's knowledge: it may be any.
+bool Drains::overlap(const RelayFilter& a, const RelayFilter& b) const noexcept {
+  if (a.app != b.app) return false;
+  if (a.connection != 0 || b.connection != 0) return true;
+  if (a.node != traffic::kNoSlot && b.node != traffic::kNoSlot) return a.node == b.node;
+  const auto pool_of = [&](const RelayFilter& target) {
+    return target.node != traffic::kNoSlot ? places_[target.node].pool : target.pool;
+  };
+  return pool_of(a) == pool_of(b);
+}
+
+std::uint64_t Drains::held(const RelayFilter& target) const {
+  if (target.node != traffic::kNoSlot) return load_of(data_plane_, target.node).held();
+  return load_of(data_plane_, model_.apps[target.app].pools[target.pool]).held();
 }
 
 void Drains::tick(base::Instant now) {
-  for (Drain& drain : drains_) {
-    const bool due = drain.close_until == 0 ? drain.deadline != 0 && now >= drain.deadline
-                                            : now >= drain.close_until;
-    if (due) close(drain, drain.close_until == 0 ? drain.over : 0, now);
+  for (Order& order : orders_) {
+    if (order.cause == CloseCause::kClosed) continue;
+    const bool due = order.close_until == 0 ? order.deadline != 0 && now >= order.deadline
+                                            : now >= order.close_until;
+    if (due) close(order, order.close_until == 0 ? order.over : 0, now);
   }
-  std::erase_if(drains_, [&](const Drain& drain) {
-    if (held(drain) != 0) return false;
-    announce(drain, "drained", " is drained");
+  std::erase_if(orders_, [&](const Order& order) {
+    if (order.cause == CloseCause::kClosed) return now >= order.close_until + kClosingSlack;
+    if (held(order.target) != 0) return false;
+    announce(order, "drained", name_of(order.target) + " is drained");
     return true;
   });
-  if (!drains_.empty() && surveys_running_ == 0 && now - surveyed_ >= kSurveyInterval) {
+  if (!orders_.empty() && surveys_running_ == 0 && now - surveyed_ >= kSurveyInterval) {
     surveyed_ = now;
     survey();
   }
 }
 
-void Drains::announce(const Drain& drain, const char* type, const std::string& what) const {
-  const traffic::App& app = model_.apps[drain.app];
-  const bool of_node = drain.node != traffic::kNoSlot;
-  const std::string name = of_node ? places_[drain.node].node->name : app.pools[drain.pool].name;
+std::string Drains::name_of(const RelayFilter& target) const {
+  if (target.node != traffic::kNoSlot) return "node " + places_[target.node].node->name;
+  return "pool " + model_.apps[target.app].pools[target.pool].name;
+}
+
+void Drains::announce(const Order& order, const char* type, std::string message,
+                      std::vector<std::pair<std::string, std::string>> fields) const {
+  const traffic::App& app = model_.apps[order.target.app];
+  const traffic::NodeSlot node = order.target.node;
   Event event;
   event.type = type;
   event.app = app.name;
-  event.message = (of_node ? "node " : "pool ") + name + what;
-  event.fields = {{of_node ? "node" : "pool", name}};
+  event.message = std::move(message);
+  if (node != traffic::kNoSlot) {
+    event.fields = {{"node", places_[node].node->name}};
+  } else {
+    event.fields = {{"pool", app.pools[order.target.pool].name}};
+  }
+  for (auto& field : fields) event.fields.push_back(std::move(field));
   events_.publish(std::move(event));
+}
+
+void Drains::announce_cancelled(const Order& order, std::string_view by) const {
+  const bool closing = order.cause == CloseCause::kClosed;
+  const std::uint64_t left = held(order.target);
+  announce(order, closing ? "close_cancelled" : "drain_cancelled",
+           (closing ? "closing of " : "drain of ") + name_of(order.target) + " cancelled by " +
+               std::string(by) + ": " + connections(left) + (left == 1 ? " remains" : " remain"),
+           {{"by", std::string(by)}, {"remaining", std::to_string(left)}});
 }
 
 void Drains::survey() {
   std::vector<bool> asked(model_.apps.size(), false);
-  for (const Drain& drain : drains_) {
-    if (asked[drain.app]) continue;
-    asked[drain.app] = true;
+  for (const Order& order : orders_) {
+    const traffic::AppId app = order.target.app;
+    if (asked[app]) continue;
+    asked[app] = true;
     ++surveys_running_;
-    const traffic::AppId app = drain.app;
     requests_.ask<proxy::Survey>(
         [&] {
           auto request = std::make_unique<proxy::Survey>();
@@ -180,11 +260,11 @@ DrainStatus Drains::status(traffic::AppId app, traffic::PoolId pool, base::Insta
   DrainStatus status;
   const traffic::Pool& nodes = model_.apps[app].pools[pool];
   status.remaining = load_of(data_plane_, nodes).held();
-  for (const Drain& drain : drains_) {
-    if (drain.app != app || drain.pool != pool) continue;
-    status.closing = drain.close_until != 0;
-    if (drain.deadline != 0) {
-      status.deadline_in = drain.deadline > now ? drain.deadline - now : 0;
+  for (const Order& order : orders_) {
+    if (!same(order.target, of_pool(app, pool))) continue;
+    status.closing = status.closing || order.close_until != 0;
+    if (order.deadline != 0) {
+      status.deadline_in = order.deadline > now ? order.deadline - now : 0;
     }
   }
   if (status.remaining == 0) return status;  // the last survey is older than that

@@ -1,9 +1,26 @@
-// Drains: what a pool that was switched away from, or a node that was drained, still holds; closes
-// it at a deadline where one is set. Control thread only.
+// Drains: what a pool that was switched away from, or a node that was drained, still holds, and
+// what `shunt close` ends over a time. Control thread only.
+//
+// Several orders may cover one connection: the deadline of its pool, that of its node, closings of
+// the pool, the node, the connection itself. The rule: the earliest counts. A connection has one
+// mark, with the cause of the order that set it, and only an earlier one takes its place. So a
+// later order never gives a connection more time than it had, and one with less time has it. Time
+// comes back only where an order ends before it is through:
+//
+//   node's drain    given anew with another deadline; the node is ready again
+//   pool's drain    the pool is live again
+//   pool's closing  the pool is live again: its connections are the production's
+//   node's or connection's closing    never; whoever named them meant them, whatever is live
+//
+// Then its marks are taken back, and the orders that go on mark what has lost its mark by that.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shunt/control/event.hpp"
@@ -20,15 +37,22 @@ class Drains {
          EventSink& events);
 
   // deadline: when closing begins; 0: never. over: closing is spread over this. Begun again for the
-  // same thing it takes the new deadline; closing that runs stops until then
-  // (and goes on where there is none: nobody has asked for more time).
+  // same thing it takes the new deadline, or keeps the one that it has where none is given; closing
+  // that runs stops until then.
   void begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant deadline,
                   base::Duration over, base::Instant now);
   void begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
                   base::Instant now);
-  // The pool is active again, the node is ready again: nothing of it is closed any more.
-  void cancel_pool(traffic::AppId app, traffic::PoolId pool, base::Instant now);
-  void cancel_node(traffic::NodeSlot slot, base::Instant now);
+  // `shunt close` has marked these on every worker, at `begun`, spread over `over` (not 0).
+  void note_closing(const proxy::RelayFilter& target, base::Instant begun, base::Duration over);
+  // No room for another closing: each is walked over by every worker when marks are taken back.
+  [[nodiscard]] bool full() const noexcept;
+
+  // The pool is live again: its drain and its closings end. The node is ready again: its drain
+  // ends. by: the verb that did it, for the event.
+  void cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
+                   base::Instant now);
+  void cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now);
 
   // Begins to close at deadlines, ends drains that are empty ("drained"), surveys ages once a
   // second while something drains. Called every 100 ms or so.
@@ -36,25 +60,29 @@ class Drains {
 
   [[nodiscard]] DrainStatus status(traffic::AppId app, traffic::PoolId pool,
                                    base::Instant now) const;
-  [[nodiscard]] bool empty() const noexcept { return drains_.empty(); }
 
  private:
-  struct Drain {
-    traffic::AppId app = 0;
-    traffic::PoolId pool = traffic::kNoPool;    // of a pool, or
-    traffic::NodeSlot node = traffic::kNoSlot;  // of a node
-    base::Instant deadline = 0;
+  struct Order {
+    proxy::RelayFilter target;  // a pool, a node, or (closings) a connection
+    proxy::CloseCause cause = proxy::CloseCause::kDrainDeadline;  // kClosed: a closing
+    base::Instant deadline = 0;                                   // of a drain
     base::Duration over = 0;
     base::Instant close_until = 0;  // closing runs; 0: it does not
   };
-  void begin(Drain drain, base::Instant now);
-  void cancel(const Drain& drain, base::Instant now);
-  // Takes the workers' marks back; `drain` itself closes no more.
-  void take_back(const Drain& drain, base::Instant now);
-  void close(Drain& drain, base::Duration over, base::Instant now);
-  [[nodiscard]] std::uint64_t held(const Drain& drain) const;
-  [[nodiscard]] Drain* find(const Drain& like) noexcept;
-  void announce(const Drain& drain, const char* type, const std::string& what) const;
+  void begin(const Order& drain, base::Instant now);
+  void cancel(const proxy::RelayFilter& target, bool closings, std::string_view by,
+              base::Instant now);
+  // Takes the workers' marks with this cause back and restores those of orders that go on.
+  void take_back(const proxy::RelayFilter& target, proxy::CloseCause cause, base::Instant now);
+  void mark(const Order& order, base::Duration over, bool only_unmarked);
+  void close(Order& drain, base::Duration over, base::Instant now);
+  [[nodiscard]] bool overlap(const proxy::RelayFilter& a,
+                             const proxy::RelayFilter& b) const noexcept;
+  [[nodiscard]] std::uint64_t held(const proxy::RelayFilter& target) const;
+  [[nodiscard]] std::string name_of(const proxy::RelayFilter& target) const;
+  void announce(const Order& order, const char* type, std::string message,
+                std::vector<std::pair<std::string, std::string>> fields = {}) const;
+  void announce_cancelled(const Order& order, std::string_view by) const;
   void survey();
 
   const traffic::Model& model_;
@@ -62,7 +90,7 @@ class Drains {
   WorkerRequests& requests_;
   EventSink& events_;
   const std::vector<NodePlace> places_;
-  std::vector<Drain> drains_;
+  std::vector<Order> orders_;
   std::vector<base::Instant>
       oldest_;  // by slot: accept of the oldest connection; 0: none or unknown
   base::Instant surveyed_ = 0;

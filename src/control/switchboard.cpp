@@ -47,6 +47,10 @@ Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, Heal
   await_news();
 }
 
+void Switchboard::stop() {
+  if (!std::exchange(stopping_, true)) ledger_.flush();
+}
+
 // ---- The queue.
 
 void Switchboard::apply(Command command, Done done) {
@@ -249,12 +253,13 @@ void Switchboard::commit() {
     RestoredApp& app = decisions_.apps[plan.app];
     app.release = *plan.release;
     app.recovered_unacknowledged = false;
-    drains_.cancel_pool(plan.app, plan.release->active, now);
+    drains_.cancel_pool(plan.app, plan.release->active,
+                        run.command.verb == Verb::kRollback ? "rollback" : "switch", now);
   }
   for (const auto& [slot, state] : plan.admin) {
     decisions_.admin[slot] = state;
     if (on_admin_) on_admin_(slot, state);
-    if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, now);
+    if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, "ready", now);
   }
   run.repointed_before = repointed_of(data_plane_, model_.apps[plan.app]);
   run.stage = Stage::kAdopting;

@@ -44,8 +44,9 @@ class Switchboard {
   void rebuild_soon(traffic::AppId app);
   // Calls `each` for every node's admin state, now and whenever one changes.
   void on_admin(std::function<void(traffic::NodeSlot, traffic::AdminState)> each);
-  // Commands from now on are refused.
-  void stop() noexcept { stopping_ = true; }
+  // Commands from now on are refused. What waits for a quiet moment to be written (receipts) is
+  // written now.
+  void stop();
   // Frees replaced roots that nobody reads any more.
   void reclaim();
 
@@ -78,8 +79,8 @@ class Switchboard {
     Stage stage = Stage::kDeciding;
     Resolved resolved;
     Plan plan;
-    base::Instant deadline = 0;  // of the stage
-    base::Instant published = 0;
+    base::Instant deadline = 0;      // of the stage
+    base::Instant published = 0;     // close: when it was asked
     traffic::Revision revision = 0;  // that carries the plan; 0: nothing was published
     std::vector<bool> followed;      // by worker: it adopted `revision`
     std::uint64_t asked = 0;         // of the workers, by a close: WorkerRequests::give_up()

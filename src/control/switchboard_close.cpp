@@ -37,8 +37,16 @@ base::Duration left_until(base::Instant deadline) {
 // have answered. Only a rollback that comes meanwhile sets one, see on_deadline().
 void Switchboard::close_connections() {
   Running& run = *running_;
-  run.stage = Stage::kClosing;
   run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
+  if (run.command.close_over.value_or(0) != 0 && drains_.full()) {
+    Outcome outcome = std::move(run.plan.outcome);
+    outcome.kind = OutcomeKind::kUnavailable;
+    outcome.message = "nothing changed: too many closings run already";
+    outcome.reasons = {{"busy", "name the pool or the node instead, or close without a time"}};
+    return answer(std::move(outcome));
+  }
+  run.stage = Stage::kClosing;
+  run.published = base::monotonic_now();
   run.deadline = deadline_after(timing_.adoption_wait);
   run.asked = requests_.ask<proxy::CloseRelays>(
       [&] {
@@ -83,6 +91,10 @@ void Switchboard::closed(std::uint64_t matched, bool complete) {
       std::to_string(matched) + (matched == 1 ? " connection" : " connections");
   outcome.message = outcome.dry_run ? "would close " + number : "closing " + number;
   const base::Duration over = running_->command.close_over.value_or(0);
+  if (over != 0 && !outcome.dry_run && (matched != 0 || !complete)) {
+    drains_.note_closing(filter_of(running_->command, running_->resolved), running_->published,
+                         over);
+  }
   if (over != 0) outcome.message += " over " + base::format_duration_brief(over);
   if (!complete) outcome.message += "; not every worker has answered";
   answer(std::move(outcome));

@@ -90,7 +90,8 @@ class Requests {
            shard_.setup.app_of[relay.service] == filter.app &&
            (filter.pool == traffic::kNoPool || filter.pool == relay.pool) &&
            (filter.node == traffic::kNoSlot || filter.node == relay.node) &&
-           (filter.connection == 0 || filter.connection == relay.id);
+           (filter.connection == 0 || filter.connection == relay.id) &&
+           (filter.accepted_before == 0 || relay.accepted_at < filter.accepted_before);
   }
 
   void visit(Survey& survey, const Relay& relay) noexcept {
@@ -119,6 +120,7 @@ class Requests {
 
   void visit(CloseRelays& close, Relay& relay) noexcept {
     if (relay.state != RelayState::kEstablished || matched_ == close.max) return;
+    if (close.only_unmarked && relay.close_at != 0) return;
     ++matched_;
     if (close.over == 0) return ending_.close(relay, close.cause);
     // How many will match is not known yet, so the places are taken from a sequence that is even at

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -277,6 +278,34 @@ def test_close_ends_what_it_names_and_nothing_else(daemon, origins):
     assert new.recv(6, socket.MSG_WAITALL) == b"green\n"
     old.close()
     new.close()
+
+
+def test_a_rollback_ends_the_paced_closing_of_the_pool_that_is_live_again(daemon, origins):
+    blue, green = origins("blue"), origins("green")
+    server = daemon(web(extra=ACCESS, blue=blue, green=green))
+    server.wait_healthy("green")
+
+    def answers(client):
+        try:
+            client.sendall(b"?\n")
+            return client.recv(5, socket.MSG_WAITALL) == b"blue\n"
+        except OSError:
+            return False
+
+    clients = [connect(server.port) for _ in range(20)]
+    assert all(answers(client) for client in clients)
+    server.switch("green")
+    before = time.monotonic()
+    server.run("close", "--pool", "blue", "--over", "3s", check=True)
+    server.run("rollback", check=True)
+    left = [client for client in clients if answers(client)]
+    assert left, "closing was at its beginning"
+    wait_for(lambda: time.monotonic() > before + 3.5, "the closing's time to pass")
+    assert all(answers(client) for client in left), "the live pool's connections are left alone"
+    (event,) = server.events("close_cancelled")
+    assert "closing of pool blue cancelled by rollback" in event["message"]
+    for client in clients:
+        client.close()
 
 
 def test_shutdown_waits_for_connections_and_then_closes_them(through):

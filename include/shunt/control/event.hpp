@@ -16,7 +16,8 @@ struct Event {
   std::int64_t wall_ms = 0;
   EventLevel level = EventLevel::kInfo;
   std::string type;     // "switch", "rollback", "refused", "node_health", "node_admin", "panic",
-                        // "drained", "drain_deadline", "close", "started", "ready", "stopping",
+                        // "drained", "drain_deadline", "drain_cancelled", "close",
+                        // "close_cancelled", "started", "ready", "stopping",
                         // "state_recovered", "not_durable", "limit"
   std::string app;      // may be empty
   std::string message;  // one sentence for people

@@ -21,6 +21,7 @@ struct RelayFilter {
   traffic::PoolId pool = traffic::kNoPool;    // kNoPool: any
   traffic::NodeSlot node = traffic::kNoSlot;  // kNoSlot: any
   std::uint64_t connection = 0;               // ConnectionEnd::id; 0: any
+  base::Instant accepted_before = 0;          // only older ones; 0: any
 };
 
 // One line of `shunt connections`.
@@ -53,12 +54,14 @@ struct Survey {
 };
 
 // Closes matching established relays, spread evenly over `over` from now on (0: at once, still
-// paced by the bounded work of a turn). matched is the number marked.
+// paced by the bounded work of a turn). A mark that is there already stays where it is earlier,
+// else this one takes its place. matched is the number marked.
 struct CloseRelays {
   RelayFilter filter;
   base::Duration over = 0;
   CloseCause cause = CloseCause::kClosed;
   std::uint32_t max = UINT32_MAX;  // at most so many on this worker
+  bool only_unmarked = false;      // leave those alone that have a mark
   std::atomic<bool> done{false};
   std::uint64_t matched = 0;
 };

@@ -160,6 +160,27 @@ TEST(Drain, OfANodeThatIsGivenMoreTimeLeavesItsPoolsClosingAlone) {
   EXPECT_EQ(rig.data_plane->closes[3].filter.pool, 0U);
 }
 
+TEST(Drain, KeepsItsDeadlineWhereALaterCommandGivesNone) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(20 * base::kMillisecond));
+  rig.run(admin_command({"b1"}, AdminState::kMaint));
+  rig.run_until([&] { return !rig.data_plane->closes.empty(); });
+  EXPECT_EQ(rig.data_plane->closes[0].filter.node, 0U);
+}
+
+TEST(Drain, ThatIsCancelledSaysBywhatAndHowMuchIsLeft) {
+  ControlRig rig;
+  with_connections(rig).switch_to("green");
+  rig.rollback();
+  EXPECT_EQ(rig.events.last("drain_cancelled").message,
+            "drain of pool blue cancelled by rollback: 3 connections remain");
+  rig.run(drain_b1(3600 * base::kSecond));
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  EXPECT_EQ(rig.events.last("drain_cancelled").message,
+            "drain of node b1 cancelled by ready: 2 connections remain");
+  EXPECT_TRUE(rig.data_plane->closes.empty()) << "nothing was marked, so nothing is taken back";
+}
+
 TEST(Drain, OfANodeSaysWhenItIsEmpty) {
   ControlRig rig;
   rig.start();
@@ -188,6 +209,133 @@ TEST(Drain, OfAPoolGoesOnClosingWhenOneOfItsNodesIsReadyAgain) {
   EXPECT_FALSE(rig.data_plane->closes[3].cancel);
   EXPECT_EQ(rig.data_plane->closes[3].filter.pool, 0U);
   EXPECT_LE(rig.data_plane->closes[3].over, 30 * base::kSecond);
+}
+
+Command close_command(base::Duration over) {
+  Command command;
+  command.verb = Verb::kClose;
+  command.close_over = over;
+  return command;
+}
+Command close_pool(const std::string& pool, base::Duration over) {
+  Command command = close_command(over);
+  command.pool = pool;
+  return command;
+}
+Command close_node(const std::string& node, base::Duration over) {
+  Command command = close_command(over);
+  command.nodes = {node};
+  return command;
+}
+// Each worker finds one.
+void find_some(ControlRig& rig) {
+  for (auto& worker : rig.data_plane->worker) worker.matches = 1;
+}
+
+TEST(Close, OfAPoolEndsWhenThePoolIsLiveAgain) {
+  for (const bool by_rollback : {true, false}) {
+    ControlRig rig;
+    with_connections(rig).switch_to("green");
+    find_some(rig);
+    rig.run(close_pool("blue", 60 * base::kSecond));
+    EXPECT_TRUE(rig.app().pools[0].drain.closing);
+    rig.data_plane->closes.clear();
+    by_rollback ? rig.rollback() : rig.switch_to("blue");
+    ASSERT_EQ(rig.data_plane->closes.size(), 2U) << "taken back on both workers";
+    EXPECT_TRUE(rig.data_plane->closes[0].cancel);
+    EXPECT_EQ(rig.data_plane->closes[0].cause, proxy::CloseCause::kClosed);
+    EXPECT_EQ(rig.data_plane->closes[0].filter.pool, 0U);
+    EXPECT_EQ(rig.data_plane->closes[0].filter.accepted_before, 0U);
+    EXPECT_EQ(rig.events.last("close_cancelled").message,
+              "closing of pool blue cancelled by " +
+                  std::string(by_rollback ? "rollback" : "switch") + ": 3 connections remain");
+  }
+}
+
+TEST(Close, OfALivePoolIsNoConcernOfASwitchToAnother) {
+  ControlRig rig;
+  with_connections(rig);
+  find_some(rig);
+  rig.run(close_pool("blue", 60 * base::kSecond));
+  rig.data_plane->closes.clear();
+  rig.switch_to("green");
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+  EXPECT_EQ(rig.events.count("close_cancelled"), 0U);
+}
+
+TEST(Close, OfANodeAndOfAConnectionGoOnWhenTheirPoolIsLiveAgain) {
+  ControlRig rig;
+  with_connections(rig).switch_to("green");
+  find_some(rig);
+  rig.run(close_node("b1", 60 * base::kSecond));
+  Command connection = close_command(60 * base::kSecond);
+  connection.connection = 7;
+  rig.run(connection);
+  rig.data_plane->closes.clear();
+  rig.run(rollback_command());
+  EXPECT_TRUE(rig.data_plane->closes.empty()) << "no mark of the pool, nothing to take back";
+  rig.switch_to("green");
+  rig.run(close_pool("blue", 60 * base::kSecond));
+  rig.data_plane->closes.clear();
+  const base::Instant before = base::monotonic_now();
+  rig.rollback();
+  // The pool's marks are taken back, and with them those of the node and the connection: they are
+  // set again, on connections that were there and have none.
+  ASSERT_EQ(rig.data_plane->closes.size(), 6U);
+  EXPECT_TRUE(rig.data_plane->closes[1].cancel);
+  for (const std::size_t again : {2U, 4U}) {
+    const SeenClose& close = rig.data_plane->closes[again];
+    EXPECT_FALSE(close.cancel);
+    EXPECT_TRUE(close.only_unmarked);
+    EXPECT_EQ(close.cause, proxy::CloseCause::kClosed);
+    EXPECT_NE(close.filter.accepted_before, 0U);
+    EXPECT_LE(close.filter.accepted_before, before);
+    EXPECT_LE(close.over, 60 * base::kSecond);
+  }
+  EXPECT_EQ(rig.data_plane->closes[2].filter.node, 0U);
+  EXPECT_EQ(rig.data_plane->closes[4].filter.connection, 7U);
+}
+
+TEST(Close, GetsBackWhatADrainTookOverWhenTheDrainEnds) {
+  ControlRig rig;
+  with_connections(rig);
+  find_some(rig);
+  rig.run(close_node("b1", 600 * base::kSecond));
+  rig.run(drain_b1(0));
+  rig.data_plane->closes.clear();
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[1].cancel);
+  EXPECT_EQ(rig.data_plane->closes[1].cause, proxy::CloseCause::kDrainDeadline);
+  EXPECT_EQ(rig.data_plane->closes[3].cause, proxy::CloseCause::kClosed);
+  EXPECT_TRUE(rig.data_plane->closes[3].only_unmarked);
+}
+
+TEST(Drain, GetsBackWhatAClosingTookOverWhenTheClosingEnds) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(0));
+  rig.switch_to("green");
+  find_some(rig);
+  rig.run(close_pool("blue", 10 * base::kSecond));
+  rig.data_plane->closes.clear();
+  rig.rollback();
+  ASSERT_EQ(rig.data_plane->closes.size(), 4U);
+  EXPECT_TRUE(rig.data_plane->closes[1].cancel);
+  EXPECT_EQ(rig.data_plane->closes[1].cause, proxy::CloseCause::kClosed);
+  EXPECT_EQ(rig.data_plane->closes[3].cause, proxy::CloseCause::kDrainDeadline);
+  EXPECT_EQ(rig.data_plane->closes[3].filter.node, 0U);
+  EXPECT_TRUE(rig.data_plane->closes[3].only_unmarked);
+}
+
+TEST(Close, OverATimeIsRefusedWhereTooManyRun) {
+  ControlRig rig;
+  with_connections(rig);
+  find_some(rig);
+  for (int i = 0; i < 256; ++i) rig.run(close_node("b1", 60 * base::kSecond));
+  const Outcome refused = rig.run(close_node("b1", 60 * base::kSecond));
+  EXPECT_EQ(refused.kind, OutcomeKind::kUnavailable);
+  EXPECT_EQ(refused.reasons.at(0).gate, "busy");
+  EXPECT_TRUE(rig.run(close_node("b1", 0)).changed) << "at once needs no place";
 }
 
 TEST(Close, MarksTheConnectionsOnEveryWorkerAndCountsThem) {

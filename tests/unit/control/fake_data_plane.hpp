@@ -34,6 +34,7 @@ struct SeenClose {
   base::Duration over = 0;
   proxy::CloseCause cause = proxy::CloseCause::kDone;
   bool cancel = false;
+  bool only_unmarked = false;
 };
 
 class FakeDataPlane final : public proxy::DataPlane {
@@ -138,11 +139,12 @@ class FakeDataPlane final : public proxy::DataPlane {
       (*survey)->matched = state.matches;
       (*survey)->done.store(true);
     } else if (auto* close = std::get_if<proxy::CloseRelays*>(&request)) {
-      closes.push_back({index, (*close)->filter, (*close)->over, (*close)->cause, false});
+      closes.push_back({index, (*close)->filter, (*close)->over, (*close)->cause, false,
+                        (*close)->only_unmarked});
       (*close)->matched = state.matches;
       (*close)->done.store(true);
     } else if (auto* cancel = std::get_if<proxy::CancelClose*>(&request)) {
-      closes.push_back({index, (*cancel)->filter, 0, (*cancel)->cause, true});
+      closes.push_back({index, (*cancel)->filter, 0, (*cancel)->cause, true, false});
       (*cancel)->done.store(true);
     } else if (auto* ping = std::get_if<proxy::Ping*>(&request)) {
       ++pings;

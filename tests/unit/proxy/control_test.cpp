@@ -209,6 +209,42 @@ TEST(Control, CancelCloseTakesMarksBack) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kClosed);
 }
 
+TEST(Control, AMarkStaysUnlessAnEarlierOneComes) {
+  Node node(named("a"));
+  Plane plane({{node.address()}});
+  std::vector<Socket> clients = established_clients(plane, 10, 1);
+  CloseRelays close;
+  close.over = 10 * kMillisecond;
+  close.cause = CloseCause::kDrainDeadline;
+  plane.ask(close);
+  CloseRelays later;
+  later.over = 1000 * kSecond;
+  plane.ask(later);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kDrainDeadline);
+}
+
+TEST(Control, OnlyOlderOnesAndThoseWithoutAMarkAreMarkedWhereThatIsAsked) {
+  Node node(named("a"));
+  Plane plane({{node.address()}});
+  std::vector<Socket> clients = established_clients(plane, 10, 1);
+  CloseRelays some;
+  some.over = 1000 * kSecond;
+  some.max = 4;
+  plane.ask(some);
+  CloseRelays none;
+  none.filter.accepted_before = 1;
+  plane.ask(none);
+  EXPECT_EQ(none.matched, 0U);
+  CloseRelays rest;
+  rest.only_unmarked = true;
+  rest.filter.accepted_before = base::monotonic_now();
+  rest.cause = CloseCause::kDrainDeadline;
+  plane.ask(rest);
+  EXPECT_EQ(rest.matched, 6U);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kDrainDeadline);
+  EXPECT_TRUE(plane.wait_open(4));
+}
+
 TEST(Control, StopAcceptingServesWhatWasQueuedAndRefusesTheRest) {
   Node node(named("hi"));
   Plane plane({{node.address()}}, {.workers = 2});
