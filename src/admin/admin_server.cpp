@@ -60,7 +60,7 @@ class AdminServer::Core final : public ConnectionHost, public std::enable_shared
         config_(std::move(config)),
         limits_(limits),
         api_(events, std::move(scrape)),
-        events_(events, limits.subscribers),
+        events_(events, limits.subscribers, limits.http_subscribers),
         deadline_timer_(io),
         stop_timer_(io) {}
 

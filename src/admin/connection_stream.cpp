@@ -14,7 +14,7 @@ namespace shunt::admin {
 namespace asio = boost::asio;
 
 void Connection::start_stream(std::optional<std::string_view> last_event_id) {
-  if (host_.events().full()) {
+  if (host_.events().full(door_.over_tcp)) {
     return answer(problem(ProblemKind::kBusy, "as many event streams as may are open; try again"));
   }
   std::optional<std::uint64_t> last_seen;
@@ -35,7 +35,7 @@ void Connection::start_stream(std::optional<std::string_view> last_event_id) {
   set_deadline(host_.limits().stream_heartbeat);
   queued_ = head_of_stream(kEventStream, chunked_);
   // A comment, so that a client sees at once that it is connected; then what it missed.
-  append_stream(": shunt events\n\n" + host_.events().join(*this, last_seen));
+  append_stream(": shunt events\n\n" + host_.events().join(*this, door_.over_tcp, last_seen));
   flush_stream();
   if (state_ == State::kStreaming) read();  // to see it go
 }

@@ -21,7 +21,16 @@ void append_frame(std::string& out, const control::Event& event) {
 
 }  // namespace
 
-std::string EventHub::join(EventFollower& follower, std::optional<std::uint64_t> last_seen) {
+bool EventHub::full(bool over_tcp) const noexcept {
+  const auto count =
+      std::count_if(followers_.begin(), followers_.end(), [&](const Follower& entry) {
+        return entry.follower != nullptr && entry.over_tcp == over_tcp;
+      });
+  return static_cast<std::size_t>(count) >= (over_tcp ? tcp_max_ : unix_max_);
+}
+
+std::string EventHub::join(EventFollower& follower, bool over_tcp,
+                           std::optional<std::uint64_t> last_seen) {
   if (!subscription_) {
     subscription_ = feed_.subscribe([this](const control::Event& event) { on_event(event); });
   }
@@ -34,7 +43,7 @@ std::string EventHub::join(EventFollower& follower, std::optional<std::uint64_t>
       if (event.id > after) append_frame(frames, event);
     }
   }
-  followers_.push_back({&follower, newest});
+  followers_.push_back({&follower, over_tcp, newest});
   return frames;
 }
 

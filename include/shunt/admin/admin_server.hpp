@@ -64,7 +64,9 @@ struct AdminLimits {
   std::uint32_t connections = base::kAdminConnectionsMax;  // on the Unix socket; 503
   // Loopback TCP is open to every local user, so its clients have places of their own.
   std::uint32_t http_connections = base::kAdminConnectionsMax / 2;
-  std::uint32_t subscribers = base::kAdminSubscribersMax;  // event streams; 503
+  // Event streams, by the same rule: followers over TCP must not keep the operator from following.
+  std::uint32_t subscribers = base::kAdminSubscribersMax;       // on the Unix socket; 503
+  std::uint32_t http_subscribers = base::kAdminSubscribersMax;  // over TCP; 503
   std::size_t subscriber_bytes =
       std::size_t{256} * 1024;                     // unread by one stream; then it is dropped
   base::Duration header_time = 5 * base::kSecond;  // from the connection, or the first byte; 408

@@ -151,6 +151,26 @@ TEST(AdminLimits, TheNewestClientBeyondTheLimitIsTurnedAway) {
   while (admin.unix_client().get("/live").status != 200) std::this_thread::yield();
 }
 
+TEST(AdminLimits, FollowersOverTcpLeaveThoseOnTheUnixSocketTheirPlaces) {
+  AdminLimits limits;
+  limits.subscribers = 1;
+  limits.http_subscribers = 2;
+  RunningAdmin admin(limits);
+  Client first = admin.tcp_client();
+  Client second = admin.tcp_client();
+  follow_events(first);
+  follow_events(second);
+  const std::string accept = "Accept: text/event-stream\r\n";
+  EXPECT_EQ(admin.tcp_client().get("/v1/events", accept).kind(), "busy");
+  Client operating = admin.unix_client();
+  follow_events(operating);
+  EXPECT_EQ(admin.unix_client().get("/v1/events", accept).kind(), "busy");
+  admin.publish("for all");
+  for (Client* client : {&first, &second, &operating}) {
+    EXPECT_THAT(client->receive_until("\n\n"), HasSubstr("for all"));
+  }
+}
+
 TEST(AdminLimits, AFloodOfClientsBeyondTheLimitIsClosed) {
   AdminLimits limits;
   limits.connections = 1;
