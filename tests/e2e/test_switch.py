@@ -90,6 +90,19 @@ def test_a_pool_below_min_healthy_is_refused_with_reasons_and_can_be_waived(daem
     assert {ask_colour(server.port) for _ in range(10)} == {"green"}
 
 
+def test_a_repeat_by_key_after_a_restart_is_the_same_answer(daemon, origins):
+    server = start_two_pools(daemon, origins)
+    first = server.post("/v1/apps/-/switch", {"to": "green"}, **{"Idempotency-Key": "release-7"})[1]
+    closed = server.post("/v1/apps/-/close", {"pool": "blue"}, **{"Idempotency-Key": "close-7"})[1]
+    assert first["receipt"]["total_ns"] > 0 and first["receipt"]["persist_ns"] > 0
+    assert server.stop() == 0
+    server.start()
+    again = server.post("/v1/apps/-/switch", {"to": "green"}, **{"Idempotency-Key": "release-7"})[1]
+    assert again == {**first, "replayed": True}
+    again = server.post("/v1/apps/-/close", {"pool": "blue"}, **{"Idempotency-Key": "close-7"})[1]
+    assert again == {**closed, "replayed": True}
+
+
 def test_a_restart_restores_the_last_acknowledged_decision(daemon, origins):
     server = start_two_pools(daemon, origins)
     server.switch("green")

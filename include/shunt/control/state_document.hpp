@@ -29,7 +29,7 @@ struct AppDocument {
 };
 
 // A command that was given with an operation id, and what it was answered (always kDone: a refusal
-// changed nothing, so asking again is safe). On disk without the receipt's durations.
+// changed nothing, so asking again is safe). On disk with all that a receipt shows.
 struct OperationRecord {
   std::string key;
   std::int64_t wall_ms = 0;       // when it was answered, or begun

@@ -80,8 +80,13 @@ TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
   record.outcome.epoch = 42;
   record.outcome.nodes = {"node1"};
   record.outcome.receipt = some_receipt();
+  record.outcome.receipt.adopted = false;
+  OperationRecord close;
+  close.key = "close";
+  close.outcome.epoch = 42;
+  close.outcome.closed = 3;
   StateDocument document;
-  document.operations = {record};
+  document.operations = {record, close};
 
   const auto parsed = parse_state_document(serialize(document));
   ASSERT_TRUE(parsed) << parsed.error().message;
@@ -93,7 +98,16 @@ TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
   EXPECT_EQ(read.outcome.message, "green is live");
   EXPECT_EQ(read.outcome.receipt.to, "green");
   EXPECT_EQ(read.outcome.receipt.left_behind, 903U);
+  EXPECT_EQ(read.outcome.receipt.epoch, 42U);
+  EXPECT_EQ(read.outcome.receipt.gates, 1U);
+  EXPECT_EQ(read.outcome.receipt.persist, 2U);
+  EXPECT_EQ(read.outcome.receipt.store, 3U);
+  EXPECT_EQ(read.outcome.receipt.adoption, 4U);
+  EXPECT_EQ(read.outcome.receipt.total, 10U);
+  EXPECT_FALSE(read.outcome.receipt.adopted);
   EXPECT_FALSE(read.outcome.receipt.durable);
+  EXPECT_EQ(parsed->operations.at(1).outcome.receipt.epoch, 0U) << "a close has none";
+  EXPECT_EQ(parsed->operations.at(1).outcome.closed, 3U);
   // Encoded once, used from then on: the same bytes.
   EXPECT_EQ(serialize(*parsed), serialize(document));
 }
