@@ -14,6 +14,7 @@
 #include "src/control/drains.hpp"
 #include "src/control/health_board.hpp"
 #include "src/control/lifetime.hpp"
+#include "src/control/limit_watch.hpp"
 #include "src/control/loads.hpp"
 #include "src/control/status_report.hpp"
 #include "src/control/switchboard.hpp"
@@ -42,10 +43,11 @@ class ControlPlaneImpl final : public ControlPlane {
         requests_(parts_.io, parts_.data_plane),
         health_(parts_.config.model, active_pools(restored), parts_.events, base::monotonic_now()),
         in_maint_(parts_.config.model.slots, false),
-        drains_(parts_.config.model, parts_.data_plane, requests_, parts_.events),
+        drains_(parts_.config.model, parts_.data_plane, requests_, parts_.events, parts_.drained),
         switchboard_(parts_, std::move(restored), health_, drains_, requests_),
         watchdog_(parts_.data_plane, requests_, parts_.timing.ping_interval,
                   parts_.timing.ping_bound),
+        limits_(parts_.data_plane, parts_.events, parts_.timing.limit_interval),
         prober_(make_prober_from(parts_)),
         heartbeat_(parts_.io) {}
 
@@ -60,7 +62,10 @@ class ControlPlaneImpl final : public ControlPlane {
     beat();
   }
 
-  void begin_stop() override { phase_ = Phase::kStopping; }
+  void begin_stop() override {
+    phase_ = Phase::kStopping;
+    tell_ready();
+  }
   void end_commands() override { switchboard_.stop(); }
 
   void apply(Command command, std::function<void(Outcome)> done) override {
@@ -186,11 +191,29 @@ class ControlPlaneImpl final : public ControlPlane {
     const base::Instant now = base::monotonic_now();
     take_outcomes(now);
     for (const traffic::NodeSlot slot : health_.retry_due(now)) usable_changed(slot);
-    if (++beats_ % kBeatsPerDrainTick == 0) drains_.tick(now);
+    if (++beats_ % kBeatsPerDrainTick == 0) {
+      drains_.tick(now);
+      limits_.tick(now);
+    }
+    tell_ready();
     switchboard_.reclaim();
     watchdog_.tick(now);
     heartbeat_.expires_after(std::chrono::nanoseconds(parts_.timing.heartbeat));
     heartbeat_.async_wait(lifetime_.guard([this](const boost::system::error_code&) { beat(); }));
+  }
+
+  // What /ready says has changed.
+  void tell_ready() {
+    std::string why = not_ready_because();
+    if (why.empty() == not_ready_told_.empty()) return;
+    Event event;
+    event.level =
+        why.empty() || phase_ == Phase::kStopping ? EventLevel::kInfo : EventLevel::kError;
+    event.type = "ready";
+    event.message = why.empty() ? "ready" : "not ready any more: " + why;
+    event.fields = {{"ready", why.empty() ? "true" : "false"}};
+    not_ready_told_ = std::move(why);
+    parts_.events.publish(std::move(event));
   }
 
   void take_outcomes(base::Instant now) {
@@ -221,9 +244,11 @@ class ControlPlaneImpl final : public ControlPlane {
   Drains drains_;
   Switchboard switchboard_;
   Watchdog watchdog_;
+  LimitWatch limits_;
   std::unique_ptr<Prober> prober_;
   boost::asio::steady_timer heartbeat_;
   std::uint64_t beats_ = 0;
+  std::string not_ready_told_ = "starting";  // as the last event about it said
   Lifetime lifetime_;
 };
 

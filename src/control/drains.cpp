@@ -39,17 +39,18 @@ std::string connections(std::uint64_t count) {
 }  // namespace
 
 Drains::Drains(const traffic::Model& model, proxy::DataPlane& data_plane, WorkerRequests& requests,
-               EventSink& events)
+               EventSink& events, Drained drained)
     : model_(model),
       data_plane_(data_plane),
       requests_(requests),
       events_(events),
+      drained_(std::move(drained)),
       places_(places_of(model)),
       oldest_(model.slots, 0) {}
 
-void Drains::begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant deadline,
-                        base::Duration over, base::Instant now) {
-  begin({of_pool(app, pool), CloseCause::kDrainDeadline, deadline, over, 0}, now);
+void Drains::begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant left,
+                        base::Instant deadline, base::Duration over, base::Instant now) {
+  begin({of_pool(app, pool), CloseCause::kDrainDeadline, deadline, over, 0, left}, now);
 }
 
 void Drains::begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
@@ -57,7 +58,7 @@ void Drains::begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Du
   RelayFilter target;
   target.app = places_[slot].app;
   target.node = slot;
-  begin({target, CloseCause::kDrainDeadline, deadline, over, 0}, now);
+  begin({target, CloseCause::kDrainDeadline, deadline, over, 0, 0}, now);
 }
 
 void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
@@ -90,7 +91,7 @@ void Drains::begin(const Order& drain, base::Instant now) {
 }
 
 void Drains::note_closing(const RelayFilter& target, base::Instant begun, base::Duration over) {
-  Order closing{target, CloseCause::kClosed, 0, over, begun + over};
+  Order closing{target, CloseCause::kClosed, 0, over, begun + over, 0};
   closing.target.accepted_before = begun;  // marked anew, it must not reach those that came later
   orders_.push_back(closing);
 }
@@ -186,6 +187,9 @@ void Drains::tick(base::Instant now) {
     if (order.cause == CloseCause::kClosed) return now >= order.close_until + kClosingSlack;
     if (held(order.target) != 0) return false;
     announce(order, "drained", name_of(order.target) + " is drained");
+    if (order.left != 0 && drained_) {
+      drained_(order.target.app, order.target.pool, now - order.left);
+    }
     return true;
   });
   if (!orders_.empty() && surveys_running_ == 0 && now - surveyed_ >= kSurveyInterval) {

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,14 +34,18 @@ namespace shunt::control {
 
 class Drains {
  public:
-  Drains(const traffic::Model& model, proxy::DataPlane& data_plane, WorkerRequests& requests,
-         EventSink& events);
+  // A pool's last connection is gone, so long after it was left.
+  using Drained = std::function<void(traffic::AppId, traffic::PoolId, base::Duration)>;
 
-  // deadline: when closing begins; 0: never. over: closing is spread over this. Begun again for the
-  // same thing it takes the new deadline, or keeps the one that it has where none is given; closing
-  // that runs stops until then.
-  void begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant deadline,
-                  base::Duration over, base::Instant now);
+  // drained: may be empty.
+  Drains(const traffic::Model& model, proxy::DataPlane& data_plane, WorkerRequests& requests,
+         EventSink& events, Drained drained);
+
+  // left: when new connections ended. deadline: when closing begins; 0: never. over: closing is
+  // spread over this. Begun again for the same thing it takes the new deadline, or keeps the one
+  // that it has where none is given; closing that runs stops until then.
+  void begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant left,
+                  base::Instant deadline, base::Duration over, base::Instant now);
   void begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
                   base::Instant now);
   // `shunt close` has marked these on every worker, at `begun`, spread over `over` (not 0).
@@ -68,6 +73,7 @@ class Drains {
     base::Instant deadline = 0;                                   // of a drain
     base::Duration over = 0;
     base::Instant close_until = 0;  // closing runs; 0: it does not
+    base::Instant left = 0;         // of a pool's drain: when it was left
   };
   void begin(const Order& drain, base::Instant now);
   void cancel(const proxy::RelayFilter& target, bool closings, std::string_view by,
@@ -89,6 +95,7 @@ class Drains {
   proxy::DataPlane& data_plane_;
   WorkerRequests& requests_;
   EventSink& events_;
+  const Drained drained_;
   const std::vector<NodePlace> places_;
   std::vector<Order> orders_;
   std::vector<base::Instant>

@@ -316,7 +316,7 @@ void Switchboard::begin_drains(const Running& run) {
   if (run.plan.release) {
     base::Instant deadline = options.deadline == base::kOff ? 0 : run.published + options.deadline;
     if (command.close_over) deadline = now;
-    drains_.begin_pool(run.plan.app, run.plan.from, deadline,
+    drains_.begin_pool(run.plan.app, run.plan.from, run.published, deadline,
                        command.close_over.value_or(options.close_over), now);
   }
   for (const traffic::NodeSlot slot : run.plan.drains) {

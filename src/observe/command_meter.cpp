@@ -29,6 +29,12 @@ constexpr std::array<base::Duration, 17> kSwitchBounds = {250,
                                                           250 * kMillisecond,
                                                           1 * kSecond};
 
+// From a pool of short requests to one with sessions of days; looked at every 100 ms.
+constexpr std::array<base::Duration, 11> kDrainBounds = {
+    250 * kMillisecond, 1 * kSecond,      5 * kSecond,      15 * kSecond,
+    60 * kSecond,       300 * kSecond,    1'800 * kSecond,  3'600 * kSecond,
+    21'600 * kSecond,   86'400 * kSecond, 604'800 * kSecond};
+
 // Position in CommandMeter::kOutcomes.
 std::size_t outcome_index(const control::Outcome& outcome) noexcept {
   switch (outcome.kind) {
@@ -50,13 +56,22 @@ std::size_t outcome_index(const control::Outcome& outcome) noexcept {
 
 }  // namespace
 
-CommandMeter::App::App(std::string app_name) : name(std::move(app_name)) {
+CommandMeter::App::App(std::string app_name, const std::vector<traffic::Pool>& app_pools)
+    : name(std::move(app_name)) {
+  for (const traffic::Pool& pool : app_pools) {
+    pools.push_back(pool.name);
+    drains.emplace_back(kDrainBounds);
+  }
   for (std::size_t i = 0; i < kParts.size(); ++i) parts.emplace_back(kSwitchBounds);
 }
 
 CommandMeter::CommandMeter(const traffic::Model& model) {
-  for (const traffic::App& app : model.apps) apps_.emplace_back(app.name);
-  apps_.emplace_back("");
+  for (const traffic::App& app : model.apps) apps_.emplace_back(app.name, app.pools);
+  apps_.emplace_back("", std::vector<traffic::Pool>{});
+}
+
+void CommandMeter::drained(traffic::AppId app, traffic::PoolId pool, base::Duration took) {
+  apps_[app].drains[pool].observe(took);
 }
 
 void CommandMeter::record(control::Verb verb, const control::Outcome& outcome) {

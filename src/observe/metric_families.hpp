@@ -48,6 +48,7 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(Drift,                 "shunt_config_drift",                     Gauge,     "app",                  "Differences between the file and the decisions in force (shunt diff)") \
   ROW(Switches,              "shunt_switches_total",                   Counter,   "app kind outcome",     "Switch and rollback commands, dry runs and repeats by key left out") \
   ROW(SwitchSeconds,         "shunt_switch_seconds",                   Histogram, "app part",             "Duration of switches and rollbacks, by part of the receipt") \
+  ROW(DrainSeconds,          "shunt_drain_seconds",                    Histogram, "app pool",             "From a switch to the end of the last connection that it left on the pool") \
   ROW(WorkerTurns,           "shunt_worker_turns_total",               Counter,   "worker",               "Turns of the worker's loop")                     \
   ROW(WorkerEnters,          "shunt_worker_enters_total",              Counter,   "worker",               "Calls of io_uring_enter")                        \
   ROW(WorkerCompletions,     "shunt_worker_completions_total",         Counter,   "worker",               "Completions handled")                            \

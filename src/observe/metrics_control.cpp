@@ -86,6 +86,9 @@ void collect_commands(MetricsSet& set, const CommandMeter& commands) {
     for (std::size_t part = 0; part < CommandMeter::kParts.size(); ++part) {
       set.add(Metric::kSwitchSeconds, {app.name, CommandMeter::kParts[part]}, app.parts[part]);
     }
+    for (std::size_t pool = 0; pool < app.pools.size(); ++pool) {
+      set.add(Metric::kDrainSeconds, {app.name, app.pools[pool]}, app.drains[pool]);
+    }
   }
 }
 

@@ -40,6 +40,7 @@ struct ControlTiming {
   base::Duration heartbeat = 20 * base::kMillisecond;     // outcomes of connects are collected
   base::Duration ping_interval = base::kSecond;
   base::Duration ping_bound = 5 * base::kSecond;  // a worker that is silent for longer is stuck
+  base::Duration limit_interval = 10 * base::kSecond;  // between events about one limit
 };
 
 // References must outlive the control plane.
@@ -52,6 +53,9 @@ struct ControlParts {
   std::string version;
   std::uint32_t capacity = 0;  // connections, for status
   ControlTiming timing = {};
+  // The last connection that a switch had left on a pool is gone, so long after the switch. May be
+  // empty.
+  std::function<void(traffic::AppId, traffic::PoolId, base::Duration)> drained = {};
   // Makes the prober that feeds health; empty: the real one.
   std::function<std::unique_ptr<Prober>(std::function<void(const ProbeResult&)>)> prober = {};
 };

@@ -1,4 +1,4 @@
-// What commands came to, counted for metrics. Control thread only.
+// What commands came to, and the drains after them, counted for metrics. Control thread only.
 #pragma once
 
 #include <array>
@@ -31,9 +31,14 @@ class CommandMeter {
   // repeats by operation id are not counted.
   void record(control::Verb verb, const control::Outcome& outcome);
 
+  // The last connection that a switch had left on this pool is gone, so long after the switch.
+  void drained(traffic::AppId app, traffic::PoolId pool, base::Duration took);
+
   struct App {
-    explicit App(std::string app_name);
+    App(std::string app_name, const std::vector<traffic::Pool>& app_pools);
     std::string name;
+    std::vector<std::string> pools;  // by PoolId
+    std::vector<Histogram> drains;   // by PoolId
     std::array<std::array<std::uint64_t, kOutcomes.size()>, kKinds.size()> counts{};
     std::vector<Histogram> parts;  // by kParts
   };

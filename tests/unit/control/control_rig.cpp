@@ -52,7 +52,10 @@ void ControlRig::start(bool healthy) {
                      .events = events,
                      .version = "test",
                      .capacity = 100,
-                     .timing = timing};
+                     .timing = timing,
+                     .drained = [this](traffic::AppId, traffic::PoolId pool, base::Duration took) {
+                       drained.emplace_back(pool, took);
+                     }};
   parts.prober = [this](std::function<void(const ProbeResult&)> on_result) {
     auto made = std::make_unique<FakeProber>();
     prober = made.get();

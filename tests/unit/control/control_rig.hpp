@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shunt/control/control_plane.hpp"
@@ -76,6 +77,7 @@ class ControlRig {
   std::unique_ptr<FakeDataPlane> data_plane;
   std::unique_ptr<Persister> persister;
   FakeProber* prober = nullptr;
+  std::vector<std::pair<traffic::PoolId, base::Duration>> drained;
   std::unique_ptr<ControlPlane> plane;
 
  private:

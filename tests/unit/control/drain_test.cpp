@@ -44,6 +44,29 @@ TEST(Drain, ClosesNothingByItselfAndEndsWhenThePoolIsEmpty) {
   EXPECT_TRUE(rig.data_plane->closes.empty());
 }
 
+TEST(Drain, OfAPoolIsTimedFromTheSwitchAndThatOfANodeIsNot) {
+  ControlRig rig;
+  with_connections(rig).switch_to("green");
+  const base::Instant switched = base::monotonic_now();
+  rig.run(admin_command({"g1"}, AdminState::kDrain));
+  rig.run_until([&] { return rig.events.count("drained") == 1; });  // g1 holds none
+  EXPECT_TRUE(rig.drained.empty());
+  end_connections(rig);
+  const base::Instant ended = base::monotonic_now();
+  rig.run_until([&] { return rig.events.count("drained") == 2; });
+  ASSERT_EQ(rig.drained.size(), 1U);
+  EXPECT_EQ(rig.drained[0].first, 0U);
+  EXPECT_GE(rig.drained[0].second, ended - switched);
+  // Live again before it was empty, it was never drained.
+  rig.rollback();
+  rig.data_plane->bump(0).nodes[0].established.add(1);
+  rig.switch_to("green");
+  rig.rollback();
+  rig.data_plane->bump(0).nodes[0].established.subtract(1);
+  rig.run_until([&] { return rig.drained.size() == 2; });  // green, with nothing left on it
+  EXPECT_EQ(rig.drained[1].first, 1U);
+}
+
 TEST(Drain, KnowsTheAgeOfTheOldestConnection) {
   ControlRig rig;
   with_connections(rig);
@@ -435,6 +458,50 @@ TEST(WorkerRequests, WaitForRoomInAMailboxAndKeepTheirOrder) {
   rig.run_until([&] { return rig.data_plane->closes.size() == 4; });
   EXPECT_FALSE(rig.data_plane->closes[2].cancel);
   EXPECT_TRUE(rig.data_plane->closes[3].cancel);
+}
+
+TEST(Limits, AreToldAtOnceAndThenSummedUp) {
+  ControlRig rig;
+  rig.timing.limit_interval = 30 * base::kMillisecond;
+  rig.start();
+  const auto refuse = [&](std::uint64_t count) {
+    constexpr auto kAt = static_cast<std::size_t>(proxy::CloseCause::kConnectionLimit);
+    rig.data_plane->bump(1).closed[kAt].add(count);
+  };
+  refuse(1);
+  rig.run_until([&] { return rig.events.count("limit") == 1; });
+  EXPECT_EQ(rig.events.last("limit").message,
+            "the limit of connections was reached: 1 time; more are told in 30ms");
+  refuse(2);
+  refuse(3);
+  rig.data_plane->bump(0).accept_errors.add(1);
+  rig.run_until([&] { return rig.events.count("limit") == 3; });
+  std::vector<std::string> causes;
+  std::uint64_t refused = 0;
+  for (const Event& event : rig.events.events) {
+    if (event.type != "limit") continue;
+    causes.push_back(event.fields.at(0).second);
+    if (causes.back() == "connection_limit") refused += std::stoull(event.fields.at(1).second);
+  }
+  EXPECT_THAT(causes, testing::Contains("accept_errors"));
+  EXPECT_EQ(refused, 6U);
+}
+
+TEST(Ready, IsToldWhenItChanges) {
+  ControlRig rig;
+  rig.timing.ping_bound = base::kMillisecond;
+  rig.start();
+  EXPECT_EQ(rig.events.last("ready").message, "ready");
+  rig.data_plane->worker[1].answers = false;
+  rig.run_until([&] { return rig.events.count("ready") == 2; });
+  EXPECT_EQ(rig.events.last("ready").message,
+            "not ready any more: degraded: worker 1 does not answer");
+  EXPECT_EQ(rig.events.last("ready").level, EventLevel::kError);
+  rig.data_plane->answer_all(1);
+  rig.run_until([&] { return rig.events.count("ready") == 3; });
+  rig.plane->begin_stop();
+  EXPECT_EQ(rig.events.last("ready").message, "not ready any more: stopping");
+  EXPECT_EQ(rig.events.last("ready").level, EventLevel::kInfo);
 }
 
 TEST(Watchdog, AWorkerThatDoesNotAnswerIsNotAlive) {

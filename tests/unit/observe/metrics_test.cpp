@@ -96,6 +96,18 @@ TEST_F(MetricsTest, SumsWhatTheWorkersCounted) {
   EXPECT_EQ(value(exposition, "shunt_worker_turns_total", R"({worker="1"})"), 9);
 }
 
+TEST_F(MetricsTest, CountsHowLongPoolsTookToDrain) {
+  meter_.drained(1, 0, 90 * base::kSecond);
+  const Exposition exposition = scrape();
+  const traffic::App& app = controller_.config().model.apps[1];
+  const std::string labels = "{app=\"" + app.name + "\",pool=\"" + app.pools[0].name + "\"";
+  const auto& samples = exposition.families.at("shunt_drain_seconds").samples;
+  EXPECT_EQ(samples.at("shunt_drain_seconds_count" + labels + "}"), 1);
+  EXPECT_EQ(samples.at("shunt_drain_seconds_sum" + labels + "}"), 90);
+  EXPECT_EQ(samples.at("shunt_drain_seconds_bucket" + labels + ",le=\"60\"}"), 0);
+  EXPECT_EQ(samples.at("shunt_drain_seconds_bucket" + labels + ",le=\"300\"}"), 1);
+}
+
 TEST_F(MetricsTest, ShowsDecisionsHealthAndTheProcess) {
   control::StatusSnapshot& snapshot = controller_.snapshot;
   snapshot.process.started_wall_ms = 1'700'000'000'500;
