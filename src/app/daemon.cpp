@@ -69,6 +69,7 @@ class Daemon {
 
  private:
   void announce();
+  void follow_decisions();
   void wait_for_signal();
   void feed_watchdog();
   void entered(StopPhase phase);
@@ -79,6 +80,8 @@ class Daemon {
   observe::EventLog events_;
   admin::EventFeedOf<observe::EventLog> feed_;
   Notifier notifier_;
+  LiveLine live_;
+  std::string listening_;  // and the rest of the line that `systemctl status` shows
   std::unique_ptr<observe::Metrics> metrics_;  // before admin_, which scrapes it
   admin::AdminServer admin_;
   proxy::Capacity capacity_;
@@ -187,7 +190,20 @@ void Daemon::announce() {
                   {"capacity", std::to_string(capacity_.connections)},
                   {"io_uring", data_plane_->features()}};
   events_.publish(std::move(event));
-  notifier_.ready(text);
+  for (const control::AppStatus& app : control_->status().apps) live_.set(app.name, app.active);
+  listening_ = text;
+  notifier_.ready(live_.text() + listening_);
+  follow_decisions();
+}
+
+void Daemon::follow_decisions() {
+  (void)events_.subscribe([this](const control::Event& event) {
+    if (event.type != "switch" && event.type != "rollback") return;
+    const auto to = std::find_if(event.fields.begin(), event.fields.end(),
+                                 [](const auto& field) { return field.first == "to"; });
+    if (to == event.fields.end() || !live_.set(event.app, to->second)) return;
+    if (shutdown_->phase() == StopPhase::kRunning) notifier_.status(live_.text() + listening_);
+  });
 }
 
 void Daemon::wait_for_signal() {

@@ -2,7 +2,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#include <string>
+#include <utility>
 
 namespace shunt::app {
 namespace {
@@ -20,6 +20,23 @@ void notify(const std::string& message) {
 }
 
 }  // namespace
+
+bool LiveLine::set(const std::string& app, const std::string& pool) {
+  return std::exchange(live_[app], pool) != pool;
+}
+
+std::string LiveLine::text() const {
+  std::string text;
+  std::size_t shown = 0;
+  for (const auto& [app, pool] : live_) {
+    const std::string part = app + ": " + pool + " is live; ";
+    if (text.size() + part.size() > kBytesMax) break;
+    text += part;
+    ++shown;
+  }
+  if (shown < live_.size()) text += std::to_string(live_.size() - shown) + " more apps; ";
+  return text;
+}
 
 Notifier::Notifier() {
   std::uint64_t allowed_us = 0;

@@ -2,11 +2,27 @@
 // does nothing. Control thread only.
 #pragma once
 
+#include <cstddef>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "shunt/base/clock.hpp"
 
 namespace shunt::app {
+
+// "web: green is live; shop: blue is live; " for the line that `systemctl status` shows: of as many
+// apps as fit into kBytesMax, and how many more there are.
+class LiveLine {
+ public:
+  static constexpr std::size_t kBytesMax = 200;
+  // pool: what is live now. Returns whether that is news.
+  bool set(const std::string& app, const std::string& pool);
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::map<std::string, std::string> live_;
+};
 
 class Notifier {
  public:

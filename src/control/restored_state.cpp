@@ -96,6 +96,7 @@ class Restorer {
       restored.release.kept.push_back(pool);
     }
     restore_admin(app, document);
+    if (restored.release.active != app.initial) tell_initial_differs(app, document.active);
     if (document.pending && !load_.acknowledged) document.recovered = true;
     document.pending = false;
     restored.recovered_unacknowledged = document.recovered;
@@ -107,6 +108,22 @@ class Restorer {
     }
     state_.apps.push_back(std::move(restored));
     return {};
+  }
+
+  // Whoever edits `initial` most likely wants a switch, and has not made one.
+  void tell_initial_differs(const traffic::App& app, const std::string& active) {
+    const std::string& initial = app.pools[app.initial].name;
+    const std::string of_app = model_.apps.size() > 1 ? " --app " + app.name : "";
+    Event event;
+    event.level = EventLevel::kWarn;
+    event.type = "initial_differs";
+    event.app = app.name;
+    event.message = "initial is " + initial + " in " + file_ + ", but " + active +
+                    " is live by the stored decision, which counts; to switch: shunt switch " +
+                    initial + of_app +
+                    "; to forget all decisions and begin with initial: shunt serve --reset-state";
+    event.fields = {{"initial", initial}, {"active", active}};
+    state_.events.push_back(std::move(event));
   }
 
   // Left out of the stack it would turn the next rollback into one to an older pool.

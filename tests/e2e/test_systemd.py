@@ -86,6 +86,18 @@ def test_the_supervisor_hears_ready_status_watchdog_and_stopping_in_order(daemon
     assert "WATCHDOG=1" in heard[heard.index("READY=1"):heard.index("STOPPING=1")]
 
 
+def test_the_status_names_the_live_pool_also_after_a_switch(daemon, origins, supervisor):
+    server = daemon(web(blue=origins("blue"), green=origins("green")), env=supervisor.environment())
+    wait_for(lambda: supervisor.count("READY=1"), "READY=1")
+    assert supervisor.status()[-1].startswith("web: blue is live; "), supervisor.status()
+    server.wait_healthy("green")
+    server.switch("green")
+    wait_for(lambda: supervisor.status()[-1].startswith("web: green is live; "), "the status to follow")
+    assert str(server.port) in supervisor.status()[-1], "and it still says where it listens"
+    server.post("/v1/apps/-/rollback", {})
+    wait_for(lambda: supervisor.status()[-1].startswith("web: blue is live; "), "the status to follow")
+
+
 def test_without_a_watchdog_none_is_fed(daemon, origins, supervisor):
     server = daemon(web(blue=origins("blue"), green=origins("green")), env=supervisor.environment())
     wait_for(lambda: supervisor.count("READY=1"), "READY=1")

@@ -44,6 +44,19 @@ class FakeSupervisor {
   base::UniqueFd socket_;
 };
 
+TEST(LiveLine, NamesWhatIsLiveAndHowManyMoreThereAre) {
+  LiveLine line;
+  EXPECT_EQ(line.text(), "");
+  EXPECT_TRUE(line.set("web", "blue"));
+  EXPECT_FALSE(line.set("web", "blue"));
+  EXPECT_TRUE(line.set("web", "green"));
+  EXPECT_TRUE(line.set("shop", "blue"));
+  EXPECT_EQ(line.text(), "shop: blue is live; web: green is live; ");
+  for (int app = 0; app < 64; ++app) line.set("application" + std::to_string(app), "blue");
+  EXPECT_LE(line.text().size(), LiveLine::kBytesMax + 20);
+  EXPECT_TRUE(line.text().ends_with(" more apps; ")) << line.text();
+}
+
 TEST(Notifier, SaysReadyStatusAndStopping) {
   FakeSupervisor supervisor;
   Notifier notifier;

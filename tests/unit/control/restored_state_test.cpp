@@ -39,6 +39,23 @@ TEST(RestoredState, TheStateWinsOverInitial) {
   EXPECT_EQ(state->apps[0].release.epoch, 5U);
   EXPECT_THAT(state->apps[0].release.kept, testing::ElementsAre(0U));
   EXPECT_FALSE(state->apps[0].recovered_unacknowledged);
+}
+
+TEST(RestoredState, SaysWhereInitialIsNotWhatIsLive) {
+  traffic::Model model = test::web_model();
+  auto state = restore_state(model, stored(), "/etc/shunt/shunt.yaml");
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->events.size(), 1U);
+  const Event& event = state->events[0];
+  EXPECT_EQ(event.type, "initial_differs");
+  EXPECT_EQ(event.level, EventLevel::kWarn);
+  EXPECT_THAT(event.message,
+              HasSubstr("initial is blue in /etc/shunt/shunt.yaml, but green is live"));
+  EXPECT_THAT(event.message, HasSubstr("shunt switch blue"));
+  EXPECT_THAT(event.message, HasSubstr("--reset-state"));
+  model.apps[0].initial = 1;
+  state = restore_state(model, stored());
+  ASSERT_TRUE(state);
   EXPECT_TRUE(state->events.empty());
 }
 
