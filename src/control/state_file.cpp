@@ -72,7 +72,7 @@ base::Status write_all(int fd, const char* data, std::size_t length, const std::
 
 }  // namespace
 
-base::Result<base::UniqueFd> lock_state_directory(const std::string& dir) {
+base::Result<StateLock> lock_state_directory(const std::string& dir) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) {
@@ -80,7 +80,9 @@ base::Result<base::UniqueFd> lock_state_directory(const std::string& dir) {
                             kDirectoryHint);
   }
   const std::string path = path_in(dir, "lock");
-  base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  const bool used = static_cast<bool>(lock);
+  if (!lock) lock.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock) return base::fail_errno(errno, "cannot open " + path, kDirectoryHint);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return base::fail_errno(errno, "cannot lock " + path);
@@ -94,7 +96,7 @@ base::Result<base::UniqueFd> lock_state_directory(const std::string& dir) {
   if (::ftruncate(lock.get(), 0) == 0) {
     (void)!::pwrite(lock.get(), pid, static_cast<std::size_t>(length), 0);
   }
-  return lock;
+  return StateLock{std::move(lock), used};
 }
 
 base::Result<std::unique_ptr<StateFile>> open_decisions(const std::string& dir) {

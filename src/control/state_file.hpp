@@ -11,9 +11,14 @@
 
 namespace shunt::control {
 
+struct StateLock {
+  base::UniqueFd fd;
+  bool used = false;  // DIR/lock was there: somebody has used the directory before
+};
+
 // Creates the directory where it is missing and takes DIR/lock, which then holds our pid. Error of
 // kConflict: another process has it.
-[[nodiscard]] base::Result<base::UniqueFd> lock_state_directory(const std::string& dir);
+[[nodiscard]] base::Result<StateLock> lock_state_directory(const std::string& dir);
 
 // Null when DIR/decisions does not exist.
 [[nodiscard]] base::Result<std::unique_ptr<StateFile>> open_decisions(const std::string& dir);

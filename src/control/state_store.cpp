@@ -72,13 +72,19 @@ base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
     if (!file) return tl::unexpected(file.error());
   }
   StateStore store(std::move(*file), options.sync);
-  store.lock_ = std::move(*lock);
+  store.lock_ = std::move(lock->fd);
   if (auto loaded = store.load(); !loaded) {
     base::Error error = loaded.error();
     error.message = options.dir + "/decisions: " + error.message;
     return tl::unexpected(std::move(error));
   }
   store.loaded_.fresh = fresh;
+  // Nothing is left that says what was acknowledged, so refusing would be no more right.
+  if (fresh && lock->used && !options.reset) {
+    store.loaded_.recovered = "the state directory " + options.dir +
+                              " has been used before, but its file `decisions` is gone: every "
+                              "decision is forgotten, `initial` of every app counts";
+  }
   return store;
 }
 

@@ -11,7 +11,8 @@
 // the one that the record of acknowledgement names is gone. That record has a checksum of its own:
 // torn or lost it means "not acknowledged", nothing worse.
 //
-// DIR/lock is held with flock(2): two daemons never share a directory.
+// DIR/lock is held with flock(2): two daemons never share a directory. It stays, and so tells a
+// directory that has been used from a new one.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ struct StateLoad {
   StateDocument document;
   bool fresh = false;        // there was no state: `initial` counts
   bool acknowledged = true;  // the newest decision had been acknowledged
-  std::string recovered;     // not empty: one slot was bad, as a sentence for the event
+  std::string recovered;  // not empty: one slot was bad, or the file of a directory that has been
+                          // used is missing, as a sentence for the event
 };
 
 struct WriteResult {

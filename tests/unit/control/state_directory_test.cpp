@@ -49,6 +49,26 @@ TEST_F(StateDirectory, IsCreatedAndFreshWhereThereIsNone) {
   EXPECT_EQ(std::filesystem::file_size(dir_ + "/decisions"), kStateFileBytes);
 }
 
+TEST_F(StateDirectory, ThatWasUsedAndHasLostItsDecisionsSaysSo) {
+  write(7);
+  std::filesystem::remove(dir_ + "/decisions");
+  {
+    const auto store = StateStore::open({.dir = dir_});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_TRUE(store->loaded().fresh);
+    EXPECT_THAT(store->loaded().recovered, HasSubstr("has been used before"));
+    EXPECT_THAT(store->loaded().recovered, HasSubstr(dir_));
+  }
+  const auto again = StateStore::open({.dir = dir_});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->loaded().recovered, "") << "once";
+}
+
+TEST_F(StateDirectory, ThatIsBegunAnewOnPurposeSaysNothing) {
+  EXPECT_EQ(StateStore::open({.dir = dir_})->loaded().recovered, "");
+  EXPECT_EQ(StateStore::open({.dir = dir_, .reset = true})->loaded().recovered, "");
+}
+
 TEST_F(StateDirectory, KeepsWhatWasWrittenAndItsAcknowledgement) {
   {
     auto store = StateStore::open({.dir = dir_});
