@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "shunt/base/limits.hpp"
 #include "src/admin/text.hpp"
 
 namespace shunt::admin {
 namespace {
 
-constexpr std::size_t kKeyBytesMax = 128;
 constexpr std::size_t kNameBytesMax = 253;
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
@@ -87,8 +87,8 @@ std::string read_key(std::string_view header, Faults& faults) {
   const std::string_view key = without_quotes(header);
   const bool visible =
       std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < '\x7F' && c != '"'; });
-  if (key.empty() || key.size() > kKeyBytesMax || !visible) {
-    faults.push_back({"Idempotency-Key", "expected 1 to " + std::to_string(kKeyBytesMax) +
+  if (key.empty() || key.size() > base::kKeyBytesMax || !visible) {
+    faults.push_back({"Idempotency-Key", "expected 1 to " + std::to_string(base::kKeyBytesMax) +
                                              " visible ASCII characters without blanks or quotes"});
     return {};
   }

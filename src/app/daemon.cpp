@@ -107,7 +107,7 @@ base::Status Daemon::start(bool reset_state) {
   auto store = control::StateStore::open(
       {.dir = config_.state.dir, .sync = config_.state.sync, .reset = reset_state});
   if (!store) return tl::unexpected(store.error());
-  auto restored = control::restore_state(config_.model, store->loaded());
+  auto restored = control::restore_state(config_.model, store->loaded(), config_.path);
   if (!restored) return tl::unexpected(restored.error());
 
   if (const auto listening = admin_.listen(); !listening) return listening;

@@ -1,15 +1,13 @@
 #include "src/cli/options.hpp"
 
 #include <algorithm>
+#include <string>
 
+#include "shunt/base/limits.hpp"
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
 namespace {
-
-// Bounds what goes into headers and requests long before the daemon's own limit of a body.
-constexpr std::size_t kReasonBytesMax = 1000;
-constexpr std::size_t kKeyBytesMax = 128;
 
 std::vector<std::string> names_of(const std::vector<Goal>& goals) {
   std::vector<std::string> names;
@@ -20,8 +18,9 @@ std::vector<std::string> names_of(const std::vector<Goal>& goals) {
 std::string wrong_with_key(const std::string& text) {
   const bool visible =
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~' && c != '"'; });
-  if (!text.empty() && text.size() <= kKeyBytesMax && visible) return {};
-  return "a key has 1 to 128 visible ASCII characters, no quote";
+  if (!text.empty() && text.size() <= base::kKeyBytesMax && visible) return {};
+  return "a key has 1 to " + std::to_string(base::kKeyBytesMax) +
+         " visible ASCII characters, no quote";
 }
 
 }  // namespace
@@ -64,7 +63,8 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
   parser.add({.names = "--reason", .help = "why, for events and receipts", .value = "TEXT"},
              [this](const std::string& text) -> std::string {
                reason = text;
-               return text.size() > kReasonBytesMax ? "a reason has at most 1000 bytes" : "";
+               if (text.size() <= base::kReasonBytesMax) return {};
+               return "a reason has at most " + std::to_string(base::kReasonBytesMax) + " bytes";
              });
   parser.add_switch({.names = "--dry-run", .help = "say what would happen, change nothing"},
                     dry_run);

@@ -8,9 +8,6 @@
 namespace shunt::control {
 namespace {
 
-// Long enough for a URL of a CI job.
-constexpr std::size_t kKeyBytesMax = 200;
-
 class Resolver {
  public:
   Resolver(const traffic::Model& model, const Command& command, Resolved& resolved)
@@ -49,8 +46,9 @@ class Resolver {
                             "; gates: " + listed({std::begin(kGates), std::end(kGates)}));
       }
     }
-    if (command_.key.size() > kKeyBytesMax) {
-      invalid("key", "the operation id is longer than " + std::to_string(kKeyBytesMax) + " bytes");
+    if (command_.key.size() > base::kKeyBytesMax) {
+      invalid("key",
+              "the operation id is longer than " + std::to_string(base::kKeyBytesMax) + " bytes");
     }
     if (command_.reason.size() > base::kReasonBytesMax) {
       invalid("reason",

@@ -97,6 +97,14 @@ def test_a_dry_run_changes_nothing(daemon, origins):
     assert server.app()["active"] == "blue"
 
 
+def test_reasons_and_keys_are_as_long_as_the_documents_say(daemon, origins):
+    server = start_two_pools(daemon, origins)
+    assert server.run("switch", "green", "--reason", "r" * 1024, "--key", "k" * 128).returncode == 0
+    for flag, text in (("--reason", "r" * 1025), ("--key", "k" * 129)):
+        done = server.run("switch", "blue", flag, text)
+        assert done.returncode == 2 and str(len(text) - 1) in done.stderr, done.stderr
+
+
 def test_an_epoch_that_moved_ends_with_5(daemon, origins):
     server = start_two_pools(daemon, origins)
     assert server.run("switch", "green", "--if-epoch", "1").returncode == 0

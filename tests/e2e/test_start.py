@@ -78,6 +78,18 @@ def test_a_daemon_that_was_killed_starts_again_at_once(daemon, origins):
             assert ask_colour(server.port) == "blue"
 
 
+def test_a_file_that_lacks_the_live_pool_is_named(daemon, origins):
+    server = daemon(web(blue=origins("blue"), green=origins("green")))
+    server.wait_healthy("green")
+    server.switch("green")
+    assert server.stop() == 0
+    server.config_path.write_text(server.config_path.read_text().replace("      green:", "      violet:"))
+    server.wait_ready = False
+    server.start()
+    assert server.process.wait(30) == 1
+    assert f"pool green is active, but {server.config_path} does not define it" in server.log
+
+
 def test_a_second_daemon_on_the_same_state_is_refused(tmp_path, daemon):
     first = daemon(config())
     text = f"state: {{dir: {first.directory}/state}}\n" + config()

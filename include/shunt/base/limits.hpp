@@ -71,6 +71,8 @@ inline constexpr std::size_t kLogQueueLines = 1024;
 inline constexpr std::size_t kAccessLogBufferBytes = 1024 * 1024;
 // The reason (--reason) of a command, in bytes.
 inline constexpr std::size_t kReasonBytesMax = 1024;
+// An operation id (--key), in bytes: the URL of a CI job.
+inline constexpr std::size_t kKeyBytesMax = 128;
 // Operation ids (--key) remembered; each for 24 h, the oldest leave first. Bytes of all of them as
 // they are stored: they share a slot with the decisions, which must never wait for room.
 inline constexpr std::uint32_t kOperationsKept = 1024;

@@ -22,5 +22,18 @@ TEST(Resolve, AReasonAsLongAsTheAdminInterfaceTakesIsTaken) {
   EXPECT_THAT(refused->message, testing::HasSubstr("longer than 1024 bytes"));
 }
 
+TEST(Resolve, AKeyAsLongAsTheAdminInterfaceTakesIsTaken) {
+  static_assert(base::kKeyBytesMax == 128, "docs/admin-api.md and docs/openapi.json say so");
+  const traffic::Model model = test::web_model();
+  Command command = test::switch_command("green");
+  Resolved resolved;
+  command.key.assign(base::kKeyBytesMax, 'k');
+  EXPECT_FALSE(resolve(model, command, resolved));
+  command.key += 'k';
+  const auto refused = resolve(model, command, resolved);
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(refused->message, testing::HasSubstr("longer than 128 bytes"));
+}
+
 }  // namespace
 }  // namespace shunt::control
