@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shunt/base/pause.hpp"
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
@@ -20,7 +21,7 @@ void Switchboard::spin_for_adoption() {
     while (!publication.adopted(worker, run.revision)) {
       if (data_plane_.cpu(worker) == here) return;
       if (base::monotonic_now() >= run.published + kSpin) return;
-      __builtin_ia32_pause();
+      base::spin_pause();
     }
   }
 }
