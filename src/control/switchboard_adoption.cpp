@@ -43,18 +43,18 @@ bool Switchboard::followed_by_all() {
 void Switchboard::poll_adoption() {
   Running& run = *running_;
   if (run.revision == 0) return finish();
-  if (followed_by_all() || base::monotonic_now() >= run.deadline) return finish();
+  const base::Instant now = base::monotonic_now();
+  if (followed_by_all() || now >= run.deadline) return finish();
+  if (!run.recorded && now >= run.published + timing_.unwritten_max) {
+    record(run, run.plan.outcome);
+    ledger_.flush();
+  }
   // Workers tell when they follow; asking is for what they cannot tell: a worker that fell asleep,
   // or has ended.
   constexpr base::Duration kPollMin = base::kMillisecond;
   constexpr base::Duration kPollMax = 5 * base::kMillisecond;
-  if (run.poll != 0 && !run.recorded) {
-    // A worker is slow or stuck: the disk does not wait for it as well.
-    record(run, run.plan.outcome);
-    ledger_.flush();
-  }
   run.poll = run.poll == 0 ? kPollMin : std::min(run.poll + run.poll / 2, kPollMax);
-  call_at(base::monotonic_now() + run.poll, &Switchboard::poll_adoption);
+  call_at(now + run.poll, &Switchboard::poll_adoption);
 }
 
 // A worker follows a newer revision than before.

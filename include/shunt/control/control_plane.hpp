@@ -35,6 +35,9 @@ struct ControlTiming {
   // Either wait, while a rollback is queued behind it.
   base::Duration hurried_wait = 250 * base::kMillisecond;
   base::Duration persist_retry = base::kSecond;
+  // What went ahead without the disk (not_durable) goes to it with the acknowledgement, or after
+  // this where a worker keeps that waiting.
+  base::Duration unwritten_max = 50 * base::kMillisecond;
   base::Duration settle = base::kSecond;  // quiet time before a receipt goes to disk
   base::Duration rebuild_delay = 5 * base::kMillisecond;  // health changes add up for so long
   base::Duration heartbeat = 20 * base::kMillisecond;     // outcomes of connects are collected

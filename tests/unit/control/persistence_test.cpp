@@ -293,6 +293,23 @@ TEST(Persistence, ADecisionInProgressIsMarkedUntilTheNextOne) {
   EXPECT_FALSE(rig.app().recovered_unacknowledged);
 }
 
+TEST(Persistence, WhatWentAheadWithoutTheDiskReachesItThoughAWorkerIsStuck) {
+  ControlRig rig;
+  rig.timing.unwritten_max = base::kMillisecond;
+  rig.start();
+  settle(rig);
+  rig.data_plane->keep_busy(0);
+  Command command = switch_command("green");
+  command.not_durable = true;
+  const auto answer = rig.apply(command);
+  EXPECT_FALSE(rig.plane->status().process.durable) << "published first";
+  rig.run_until([&] { return rig.plane->status().process.durable; });
+  EXPECT_FALSE(answer->has_value());
+  rig.restart();
+  EXPECT_EQ(rig.app().active, "green");
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+}
+
 TEST(Persistence, TheFirstStartIsRememberedSoThatInitialCountsOnce) {
   ControlRig rig;
   rig.start();
