@@ -193,6 +193,9 @@ class ControlPlaneImpl final : public ControlPlane {
     for (const traffic::NodeSlot slot : health_.retry_due(now)) usable_changed(slot);
     if (++beats_ % kBeatsPerDrainTick == 0) {
       drains_.tick(now);
+      for (traffic::AppId app = 0; app < parts_.config.model.apps.size(); ++app) {
+        switchboard_.ledger().note_ending(parts_.config.model.apps[app].name, drains_.ending(app));
+      }
       limits_.tick(now);
     }
     tell_ready();

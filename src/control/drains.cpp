@@ -5,6 +5,7 @@
 
 #include "shunt/base/units.hpp"
 #include "src/control/loads.hpp"
+#include "src/control/phrases.hpp"
 
 namespace shunt::control {
 namespace {
@@ -14,6 +15,8 @@ using proxy::RelayFilter;
 
 // Closings that run at a time: whoever ends hundreds of connections one by one means the pool.
 constexpr std::size_t kClosingsMax = 256;
+// Items that are remembered for the event after a crash.
+constexpr std::size_t kEndingTold = 4;
 constexpr base::Duration kSurveyInterval = base::kSecond;
 constexpr base::Duration kAnswerBound = 5 * base::kSecond;
 // Connections that were still connecting when closing began are found by asking again.
@@ -258,6 +261,17 @@ void Drains::survey() {
           }
         });
   }
+}
+
+std::string Drains::ending(traffic::AppId app) const {
+  std::vector<std::string> items;
+  for (const Order& order : orders_) {
+    if (order.target.app != app || (order.deadline == 0 && order.close_until == 0)) continue;
+    const bool closing = order.cause == CloseCause::kClosed;
+    items.push_back((order.target.connection != 0 ? "a connection" : name_of(order.target)) +
+                    (closing ? " (shunt close)" : " (drain deadline)"));
+  }
+  return listed(items, kEndingTold);
 }
 
 DrainStatus Drains::status(traffic::AppId app, traffic::PoolId pool, base::Instant now) const {

@@ -63,6 +63,9 @@ class Drains {
   // second while something drains. Called every 100 ms or so.
   void tick(base::Instant now);
 
+  // "pool blue (drain deadline), node b1 (shunt close)": whose connections are being ended or will
+  // be.
+  [[nodiscard]] std::string ending(traffic::AppId app) const;
   [[nodiscard]] DrainStatus status(traffic::AppId app, traffic::PoolId pool,
                                    base::Instant now) const;
 

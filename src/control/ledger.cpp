@@ -105,6 +105,7 @@ void Ledger::acknowledged(const std::string& app, std::optional<Receipt> receipt
                           std::optional<OperationRecord> operation) {
   AppDocument& record = document_.apps[app];
   record.pending = false;
+  record.pending_nodes.clear();
   if (receipt) record.receipt = std::move(receipt);
   if (operation) remember_operation(document_, std::move(*operation));
   unacknowledged_ = false;
@@ -116,6 +117,14 @@ void Ledger::acknowledged(const std::string& app, std::optional<Receipt> receipt
 void Ledger::remember(OperationRecord operation) {
   remember_operation(document_, std::move(operation));
   flush();
+}
+
+void Ledger::note_ending(const std::string& app, const std::string& what) {
+  AppDocument& record = document_.apps[app];
+  if (record.ending == what) return;
+  record.ending = what;
+  if (staged_ && staged_->app == app) staged_->before.ending = what;
+  flush_after(settle_);
 }
 
 void Ledger::flush() {

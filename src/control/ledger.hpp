@@ -51,6 +51,8 @@ class Ledger {
                     std::optional<OperationRecord> operation);
   // An answer that came with no decision.
   void remember(OperationRecord operation);
+  // Whose connections are being ended now, in words; written with what comes next, or soon.
+  void note_ending(const std::string& app, const std::string& what);
   // Writes the document as soon as nothing is staged.
   void flush();
 

@@ -106,6 +106,15 @@ class Restorer {
                         " is live by a decision that was in progress when the process "
                         "ended: recovered, unacknowledged"));
     }
+    restore_nodes_in_progress(app, document);
+    if (!document.ending.empty()) {
+      Event event = recovered_event(
+          app.name, "the process ended while connections were being ended: " + document.ending +
+                        "; they ended with it, so nothing of that is left to do");
+      event.level = EventLevel::kInfo;
+      state_.events.push_back(std::move(event));
+      document.ending.clear();
+    }
     state_.apps.push_back(std::move(restored));
     return {};
   }
@@ -138,15 +147,27 @@ class Restorer {
                           "all decisions");
   }
 
+  void restore_nodes_in_progress(const traffic::App& app, AppDocument& document) {
+    std::string pending = std::exchange(document.pending_nodes, {});
+    if (!pending.empty() && !load_.acknowledged) document.recovered_nodes = std::move(pending);
+    if (document.recovered_nodes.empty()) return;
+    state_.events.push_back(recovered_event(
+        app.name, document.recovered_nodes +
+                      " by a command that was in progress when the process ended: recovered, "
+                      "unacknowledged"));
+  }
+
   // States of nodes that the file lacks stay in the document: a node that comes back, perhaps by
   // an edit undone, must not take traffic because of that.
   void restore_admin(const traffic::App& app, AppDocument& document) {
     std::vector<std::string> absent;
+    std::vector<std::string> found;
     std::vector<std::string> dropped;
     std::erase_if(document.admin, [&](const auto& entry) {
       const traffic::NodeSlot slot = find_slot(app, entry.first);
       if (slot != traffic::kNoSlot) {
         state_.admin[slot] = entry.second;
+        found.push_back(entry.first + " (" + std::string(traffic::to_string(entry.second)) + ")");
         return false;
       }
       const bool full = absent_kept_ == base::kAbsentNodesKept;
@@ -155,6 +176,13 @@ class Restorer {
       absent_kept_ += full ? 0 : 1;
       return full;
     });
+    if (!found.empty()) {
+      Event event;
+      event.type = "node_admin";
+      event.app = app.name;
+      event.message = "as before the start: " + listed(found, kNodesTold);
+      state_.events.push_back(std::move(event));
+    }
     const auto tell = [&](const std::vector<std::string>& nodes, const char* what) {
       if (nodes.empty()) return;
       state_.events.push_back(recovered_event(

@@ -103,12 +103,20 @@ json::object to_json(const AppDocument& app) {
   if (app.receipt) object["receipt"] = to_json(*app.receipt);
   if (app.pending) object["pending"] = true;
   if (app.recovered) object["recovered"] = true;
+  if (!app.pending_nodes.empty()) object["pending_nodes"] = app.pending_nodes;
+  if (!app.recovered_nodes.empty()) object["recovered_nodes"] = app.recovered_nodes;
+  if (!app.ending.empty()) object["ending"] = app.ending;
   return object;
 }
 
 bool flag(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->as_bool();
+}
+
+std::string string_or_empty(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? std::string() : string_of(*value);
 }
 
 AppDocument app_of(const json::object& object) {
@@ -125,6 +133,9 @@ AppDocument app_of(const json::object& object) {
   }
   app.pending = flag(object, "pending");
   app.recovered = flag(object, "recovered");
+  app.pending_nodes = string_or_empty(object, "pending_nodes");
+  app.recovered_nodes = string_or_empty(object, "recovered_nodes");
+  app.ending = string_or_empty(object, "ending");
   return app;
 }
 
@@ -161,11 +172,6 @@ json::object to_json(const OperationRecord& record) {
 std::uint64_t number_or_zero(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value == nullptr ? 0 : number(*value);
-}
-
-std::string string_or_empty(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value == nullptr ? std::string() : string_of(*value);
 }
 
 std::vector<std::string> strings_or_none(const json::object& object, std::string_view name) {

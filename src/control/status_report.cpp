@@ -27,7 +27,9 @@ class AppReport {
     status.adopted = sources_.switchboard.adopted();
     status.last = release_.last;
     status.last_receipt = restored_.last_receipt;
-    status.recovered_unacknowledged = restored_.recovered_unacknowledged;
+    const AppDocument& document = sources_.switchboard.ledger().document().apps.at(app_.name);
+    status.recovered_unacknowledged =
+        restored_.recovered_unacknowledged || !document.recovered_nodes.empty();
     status.balance = app_.balance;
     add_rollback(status);
     for (std::uint32_t position = 0; position < app_.services.size(); ++position) {

@@ -349,6 +349,13 @@ AppDocument Switchboard::staged_record(const Running& run, const Receipt& receip
     record.pending = true;
     record.recovered = false;
   }
+  if (!plan.admin.empty()) {
+    constexpr std::size_t kNodesTold = 8;
+    const auto& nodes = plan.outcome.nodes;
+    record.pending_nodes = listed(nodes, kNodesTold) + (nodes.size() == 1 ? " is " : " are ") +
+                           std::string(traffic::to_string(plan.admin.front().second));
+    record.recovered_nodes.clear();
+  }
   for (const auto& [slot, state] : plan.admin) {
     const std::string& node = health_.place(slot).node->name;
     if (state == traffic::AdminState::kReady) {

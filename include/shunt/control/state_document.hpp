@@ -26,6 +26,13 @@ struct AppDocument {
   // it has been since, the store's acknowledgement record says.
   bool pending = false;
   bool recovered = false;  // found pending by a restart; until the app's next decision
+  // The same for a command about nodes, in words: "b1 is drain"; empty: none. Found pending by a
+  // restart until the next command about nodes.
+  std::string pending_nodes;
+  std::string recovered_nodes;
+  // Whose connections were being ended when this was written (drain deadlines, closings), in words,
+  // so that a start can say what went with the process. Not a part of any decision.
+  std::string ending;
 };
 
 // A command that was given with an operation id, and what it was answered (always kDone: a refusal

@@ -116,6 +116,8 @@ TEST(Operations, TheLargestDocumentFitsIntoItsSlot) {
     receipt.skipped = {"min_healthy", "last_node"};
     receipt.wall_ms = INT64_MIN;
     app.receipt = receipt;
+    app.pending_nodes = app.recovered_nodes = std::string(8 * (kNameBytes + 2), 'n');
+    app.ending = std::string(4 * (kNameBytes + 32), 'n');
   }
   for (std::size_t node = 0; node < base::kNodeSlotsMax + base::kAbsentNodesKept; ++node) {
     document.apps.begin()->second.admin[long_name(node)] = traffic::AdminState::kDrain;

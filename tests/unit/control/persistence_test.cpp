@@ -310,6 +310,57 @@ TEST(Persistence, WhatWentAheadWithoutTheDiskReachesItThoughAWorkerIsStuck) {
   EXPECT_TRUE(rig.app().recovered_unacknowledged);
 }
 
+TEST(Persistence, ANodeCommandInProgressIsMarkedUntilTheNextOne) {
+  ControlRig rig;
+  rig.start();
+  settle(rig);
+  rig.data_plane->keep_busy(0);
+  const auto answer = rig.apply(admin_command({"b1"}, traffic::AdminState::kDrain));
+  rig.run_until([&] { return rig.revision() == 2; });
+  rig.restart();
+  EXPECT_FALSE(answer->has_value());
+  EXPECT_EQ(rig.app().pools[0].node_list[0].admin, traffic::AdminState::kDrain);
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+  EXPECT_THAT(rig.events.last("state_recovered").message,
+              HasSubstr("b1 is drain by a command that was in progress"));
+  EXPECT_EQ(rig.events.last("node_admin").message, "as before the start: b1 (drain)");
+  rig.restart();
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+  rig.run(admin_command({"b1"}, traffic::AdminState::kReady));
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+  rig.restart();
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+}
+
+TEST(Persistence, AStartTellsWhoseConnectionsWereBeingEnded) {
+  ControlRig rig;
+  std::atomic<bool> noted{false};
+  rig.start();
+  settle(rig);
+  rig.data_plane->bump(0).nodes[0].established.add(1);
+  rig.medium->when_syncing([&] {
+    if (rig.medium->cache.find("\"ending\":\"node b1 (drain deadline)\"") != std::string::npos) {
+      noted = true;
+    }
+    return 0;
+  });
+  Command command = admin_command({"b1"}, traffic::AdminState::kDrain);
+  command.deadline = 3600 * base::kSecond;
+  rig.run(command);
+  rig.run_until([&] { return noted.load(); });
+  rig.restart();
+  EXPECT_EQ(rig.events.last("state_recovered").message,
+            "the process ended while connections were being ended: node b1 (drain deadline); they "
+            "ended with it, so nothing of that is left to do");
+  EXPECT_EQ(rig.events.last("node_admin").message, "as before the start: b1 (drain)");
+  EXPECT_EQ(rig.app().pools[0].node_list[0].admin, traffic::AdminState::kDrain);
+  rig.medium->when_syncing({});
+  settle(rig);
+  rig.events.events.clear();
+  rig.restart();
+  EXPECT_EQ(rig.events.count("state_recovered"), 0U) << "told once";
+}
+
 TEST(Persistence, TheFirstStartIsRememberedSoThatInitialCountsOnce) {
   ControlRig rig;
   rig.start();

@@ -34,6 +34,9 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   app.receipt = some_receipt();
   app.pending = true;
   app.recovered = true;
+  app.pending_nodes = "node1 is drain";
+  app.recovered_nodes = "node2 is maint";
+  app.ending = "pool blue (drain deadline)";
 
   const auto parsed = parse_state_document(serialize(document));
   ASSERT_TRUE(parsed) << parsed.error().message;
@@ -45,6 +48,9 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   EXPECT_EQ(read.admin, app.admin);
   EXPECT_TRUE(read.pending);
   EXPECT_TRUE(read.recovered);
+  EXPECT_EQ(read.pending_nodes, "node1 is drain");
+  EXPECT_EQ(read.recovered_nodes, "node2 is maint");
+  EXPECT_EQ(read.ending, "pool blue (drain deadline)");
   ASSERT_TRUE(read.receipt);
   EXPECT_EQ(read.receipt->from, "blue");
   EXPECT_EQ(read.receipt->left_behind, 903U);
