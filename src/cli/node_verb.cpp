@@ -12,7 +12,7 @@ void NodeVerb::declare(Parser& parser) {
   if (with_deadline_) {
     parser.add_duration(
         {.names = "--deadline", .help = "close what is left after this; else nothing is closed"},
-        deadline_);
+        deadline_, {});
   }
   options_.declare(parser, {.goals = goals_,
                             .not_durable = not_durable_,

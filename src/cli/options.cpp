@@ -49,7 +49,7 @@ void CommonOptions::declare(Parser& parser) {
                   socket);
   parser.add_switch({.names = "--json", .help = "print the daemon's answer as it is"}, json);
   parser.add_duration({.names = "--timeout", .help = "give up after this long: 500ms, 30s, 10m"},
-                      timeout);
+                      timeout, {.zero = false});
 }
 
 void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {

@@ -70,12 +70,16 @@ void Parser::add_number(const Flag& flag, std::optional<std::uint64_t>& into) {
   });
 }
 
-void Parser::add_duration(const Flag& flag, std::optional<base::Duration>& into) {
+void Parser::add_duration(const Flag& flag, std::optional<base::Duration>& into,
+                          const DurationRule& rule) {
   Flag named = flag;
   named.value = "DURATION";
-  add(named, [&into](const std::string& value) -> std::string {
+  add(named, [&into, rule](const std::string& value) -> std::string {
     const auto duration = base::parse_duration(value);
     if (!duration) return duration.error().message + ": " + duration.error().hint;
+    if (*duration == 0 && !rule.zero) {
+      return "'" + value + "' is no time at all: write a positive duration: 500ms, 30s, 10m";
+    }
     into = *duration;
     return {};
   });

@@ -44,7 +44,11 @@ class Parser {
   void add_name(const Flag& flag, std::string& into);                // see wrong_with_name()
   void add_names(const Flag& flag, std::vector<std::string>& into);  // repeatable
   void add_number(const Flag& flag, std::optional<std::uint64_t>& into);
-  void add_duration(const Flag& flag, std::optional<base::Duration>& into);
+  struct DurationRule {
+    bool zero = true;  // 0s has a meaning: "at once"
+  };
+  void add_duration(const Flag& flag, std::optional<base::Duration>& into,
+                    const DurationRule& rule);
 
   struct Outcome {
     enum class Kind { kParsed, kHelp, kWrong } kind = Kind::kParsed;

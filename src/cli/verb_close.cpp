@@ -26,7 +26,7 @@ class Close final : public Verb {
                       connection_);
     parser.add_duration({.names = "--over",
                          .help = "spread over this, so that clients do not come back all at once"},
-                        over_);
+                        over_, {});
     options_.declare(parser,
                      {.goals = {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, .force_help = {}});
     common_.declare(parser);

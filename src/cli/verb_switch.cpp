@@ -29,7 +29,7 @@ class Switch final : public Verb {
     parser.add_duration(
         {.names = "--close-over",
          .help = "also close what is left on the pool being left, spread over this"},
-        close_over_);
+        close_over_, {});
     options_.declare(parser,
                      {.goals = {Goal::kAdopted, Goal::kDrained, Goal::kEmpty, Goal::kHealthy},
                       .force = true,
