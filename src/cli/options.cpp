@@ -63,8 +63,8 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
   parser.add({.names = "--reason", .help = "why, for events and receipts", .value = "TEXT"},
              [this](const std::string& text) -> std::string {
                reason = text;
-               if (text.size() <= base::kReasonBytesMax) return {};
-               return "a reason has at most " + std::to_string(base::kReasonBytesMax) + " bytes";
+               const std::string wrong = wrong_with_text(text, base::kReasonBytesMax);
+               return wrong.empty() ? "" : "the reason " + wrong;
              });
   parser.add_switch({.names = "--dry-run", .help = "say what would happen, change nothing"},
                     dry_run);

@@ -10,6 +10,13 @@
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
+namespace {
+
+// The bounds of the API (docs/admin-api.md), here so that what is beyond is told in terms of flags.
+constexpr std::size_t kNameBytesMax = 253;
+constexpr base::Duration kDurationMax = base::Duration{366} * 86'400 * base::kSecond;
+
+}  // namespace
 
 Parser::Parser(const std::string& program, const std::string& summary, const std::string& epilogue)
     : app_(std::make_unique<CLI::App>(summary, program)) {
@@ -59,12 +66,14 @@ void Parser::add_names(const Flag& flag, std::vector<std::string>& into) {
   if (!option->get_positional()) option->allow_extra_args(false);
 }
 
-void Parser::add_number(const Flag& flag, std::optional<std::uint64_t>& into) {
-  add(flag, [&into](const std::string& value) -> std::string {
+void Parser::add_number(const Flag& flag, std::optional<std::uint64_t>& into, std::uint64_t min) {
+  add(flag, [&into, min](const std::string& value) -> std::string {
     std::uint64_t number = 0;
     const char* last = value.data() + value.size();
     const auto [end, error] = std::from_chars(value.data(), last, number);
-    if (error != std::errc{} || end != last) return "'" + value + "' is not a whole number";
+    if (error != std::errc{} || end != last || number < min) {
+      return "'" + value + "' is not a whole number from " + std::to_string(min);
+    }
     into = number;
     return {};
   });
@@ -79,6 +88,10 @@ void Parser::add_duration(const Flag& flag, std::optional<base::Duration>& into,
     if (!duration) return duration.error().message + ": " + duration.error().hint;
     if (*duration == 0 && !rule.zero) {
       return "'" + value + "' is no time at all: write a positive duration: 500ms, 30s, 10m";
+    }
+    if (*duration > kDurationMax) {
+      return "'" + value + "' is longer than " + base::format_duration(kDurationMax) +
+             ": write a shorter one";
     }
     into = *duration;
     return {};
@@ -131,10 +144,9 @@ std::vector<Parser::LongFlag> Parser::long_flags() const {
 }
 
 std::string wrong_with_name(std::string_view text) {
-  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  return text.empty() || control ? "a name is not empty and has no control characters" : "";
+  if (text.empty()) return "a name is not empty";
+  const std::string wrong = wrong_with_text(text, kNameBytesMax);
+  return wrong.empty() ? "" : "the name " + wrong;
 }
 
 std::string suggestion(const std::string& near) {

@@ -43,10 +43,11 @@ class Parser {
   void add_text(const Flag& flag, std::string& into);
   void add_name(const Flag& flag, std::string& into);                // see wrong_with_name()
   void add_names(const Flag& flag, std::vector<std::string>& into);  // repeatable
-  void add_number(const Flag& flag, std::optional<std::uint64_t>& into);
+  void add_number(const Flag& flag, std::optional<std::uint64_t>& into, std::uint64_t min = 0);
   struct DurationRule {
     bool zero = true;  // 0s has a meaning: "at once"
   };
+  // At most 366 days, as in the API.
   void add_duration(const Flag& flag, std::optional<base::Duration>& into,
                     const DurationRule& rule);
 

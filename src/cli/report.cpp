@@ -1,6 +1,8 @@
 #include "src/cli/report.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/text.hpp"
@@ -8,18 +10,47 @@
 namespace shunt::cli {
 namespace {
 
+// A field of the API by the flag that fills it: whoever typed flags is told of flags.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFlagOfField = {{
+    {"to", "POOL or --to"},
+    {"skip", "--skip"},
+    {"force", "--force"},
+    {"close_over_ns", "--close-over"},
+    {"dry_run", "--dry-run"},
+    {"not_durable", "--not-durable"},
+    {"reason", "--reason"},
+    {"nodes", "NODE"},
+    {"deadline_ns", "--deadline"},
+    {"connection", "--connection"},
+    {"over_ns", "--over"},
+    {"Idempotency-Key", "--key"},
+    {"If-Match", "--if-epoch"},
+    {"app", "--app"},
+}};
+
+std::string subject_of(const json::object& body, const json::object& reason) {
+  const std::string gate = text_at(reason, "gate");
+  if (raw_at(body, "kind") != "bad_request") return gate;
+  for (const auto& [field, flag] : kFlagOfField) {
+    if (field == gate) return std::string(flag);
+  }
+  return gate;
+}
+
 // All but what has been said already.
 std::string lines_of_reasons(const json::object& body, const std::string& said = {}) {
   std::size_t width = 0;
   for (const json::value& value : array_at(body, "reasons")) {
-    if (value.is_object()) width = std::max(width, columns(text_at(value.get_object(), "gate")));
+    if (value.is_object()) {
+      width = std::max(width, columns(subject_of(body, value.get_object())));
+    }
   }
   std::string result;
   for (const json::value& value : array_at(body, "reasons")) {
     if (!value.is_object()) continue;
     const json::object& reason = value.get_object();
     if (text_at(reason, "message") == said) continue;
-    result += "  " + padded_right(text_at(reason, "gate"), width) + "   " +
+    result += "  " + padded_right(subject_of(body, reason), width) + "   " +
               text_at(reason, "message") + '\n';
   }
   return result;

@@ -86,6 +86,25 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+std::string wrong_with_text(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) {
+    return "is longer than " + std::to_string(bytes_max) + " bytes: write a shorter one";
+  }
+  for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(utf8_length(rest))) {
+    const auto byte = static_cast<unsigned char>(rest.front());
+    if (utf8_length(rest) == 0) {
+      std::string shown;
+      append_hex(shown, byte);
+      return "is not UTF-8 from byte " + std::to_string(text.size() - rest.size() + 1) + " on (" +
+             shown + "): write it in a UTF-8 locale, or in ASCII";
+    }
+    if (byte < 0x20 || byte == 0x7F) {
+      return "holds a control character (a line feed, for one): write one line of plain text";
+    }
+  }
+  return {};
+}
+
 std::size_t columns(std::string_view text) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -15,6 +15,10 @@ namespace shunt::cli {
 // Line feeds become \n, tabs \t.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+// What a name or a reason that an operator typed must not be ("is not UTF-8: …", from the verb on);
+// nothing where it is fine. The daemon refuses the same, but in the API's words.
+[[nodiscard]] std::string wrong_with_text(std::string_view text, std::size_t bytes_max);
+
 // Columns on a terminal, one a code point (wide characters are not told apart).
 [[nodiscard]] std::size_t columns(std::string_view text);
 [[nodiscard]] std::string padded_right(std::string_view text, std::size_t width);

@@ -23,7 +23,7 @@ class Close final : public Verb {
     parser.add_number({.names = "--connection",
                        .help = "this one, by the id that shunt connections shows",
                        .value = "ID"},
-                      connection_);
+                      connection_, 1);
     parser.add_duration({.names = "--over",
                          .help = "spread over this, so that clients do not come back all at once"},
                         over_, {});

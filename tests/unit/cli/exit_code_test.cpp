@@ -92,6 +92,15 @@ TEST(Exit2, WhereTheRequestMakesNoSense) {
   EXPECT_EQ(ran.err, "invalid request: no gate 'foo'\n");
 }
 
+TEST(Exit2, SpeaksOfFlagsAndNotOfTheApisFields) {
+  ScriptedDaemon daemon(in_turn({http(400, R"({"detail": "the request has faults",
+      "kind": "bad_request", "reasons": [{"gate": "close_over_ns", "message": "too long"},
+      {"gate": "Idempotency-Key", "message": "taken"}]})")}));
+  EXPECT_EQ(run_at(daemon, "switch green --app web").err,
+            "invalid request: the request has faults\n"
+            "  --close-over   too long\n  --key          taken\n");
+}
+
 TEST(Exit2, WhereTheAppMustBeNamedListsTheApps) {
   ScriptedDaemon daemon([](const SeenRequest& request) {
     if (request.target == "/v1/status") {

@@ -76,6 +76,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"switch green --timeout 0s", "--timeout: '0s' is no time at all"},
         Mistake{"wait adopted --timeout 0ms", "write a positive duration: 500ms, 30s, 10m"},
         Mistake{"status --timeout 0.1ns", "'0.1ns' is no time at all"},
+        Mistake{"switch green --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
+        Mistake{"rollback --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
+        Mistake{"drain node1 --deadline 1000d", "--deadline: '1000d' is longer than 366d"},
+        Mistake{"close --pool blue --over 367d", "--over: '367d' is longer than 366d"},
+        Mistake{"close --connection 0", "--connection: '0' is not a whole number from 1"},
         Mistake{"switch green --if-epoch -1", "'-1' is not a whole number"},
         Mistake{"switch green --if-epoch 4x", "'4x' is not a whole number"},
         Mistake{"switch green --wait confirmed",
@@ -100,6 +105,22 @@ TEST(Usage, RefusesWhatWouldForgeAHeaderOrALine) {
   EXPECT_EQ(run_words({"switch", "gr\neen"}).code, 2);
   EXPECT_EQ(run_words({"switch", ""}).code, 2);
   EXPECT_EQ(run_words({"switch", "green", "--reason", std::string(2000, 'x')}).code, 2);
+}
+
+TEST(Usage, NamesTheFlagOfAReasonThatIsNoPlainText) {
+  const auto told = [](const std::string& reason) {
+    return run_words({"switch", "green", "--reason", reason}).err;
+  };
+  EXPECT_THAT(told("disk \xFF\xFE"),
+              HasSubstr("--reason: the reason is not UTF-8 from byte 6 on (\\xff): write it in a "
+                        "UTF-8 locale, or in ASCII\n"));
+  EXPECT_THAT(told("cut \xC3"), HasSubstr("is not UTF-8 from byte 5 on"));
+  EXPECT_THAT(told("a\nb"), HasSubstr("--reason: the reason holds a control character"));
+  EXPECT_THAT(told(std::string(1025, 'x')), HasSubstr("is longer than 1024 bytes"));
+  EXPECT_EQ(run_words({"drain", "n\xFF"}).code, 2);
+  EXPECT_THAT(run_words({"switch", "gr\xFFn"}).err, HasSubstr("the name is not UTF-8 from byte 3"));
+  EXPECT_THAT(run_words({"switch", "green", "--app", std::string(254, 'x')}).err,
+              HasSubstr("--app: the name is longer than 253 bytes"));
 }
 
 Ran run_with(const Hooks& hooks, const std::vector<std::string>& words) {
