@@ -178,7 +178,7 @@ Answer Api::app(const ApiCall& call) const {
   });
   if (found == apps.end()) {
     return problem(ProblemKind::kNotFound,
-                   "there is no app " + excerpt(call.app, 64) + "; there is: " + names_of(apps));
+                   "there is no app " + excerpt(call.app, 64) + "; apps: " + names_of(apps));
   }
   if (call.route->id == RouteId::kDiff) return diff_of(*found);
   Answer answer;

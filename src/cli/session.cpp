@@ -4,6 +4,7 @@
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/report.hpp"
+#include "src/cli/status_view.hpp"
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
@@ -66,16 +67,11 @@ int Session::say_no_answer(const Failure& failure) const {
 }
 
 std::vector<std::string> Session::apps_of_daemon() const {
-  std::vector<std::string> names;
   const auto response =
       client_.exchange(Request::get("/v1/status"), patience_for_answer(kReadWithin));
-  if (!response || response->status != 200) return names;
+  if (!response || response->status != 200) return {};
   const auto status = parse_object(response->body);
-  if (!status) return names;
-  for (const json::value& app : array_at(*status, "apps")) {
-    if (app.is_object()) names.push_back(text_at(app.get_object(), "name"));
-  }
-  return names;
+  return status ? apps_of(*status) : std::vector<std::string>{};
 }
 
 int Session::say_problem(const Response& response) const {

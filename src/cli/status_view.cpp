@@ -233,6 +233,14 @@ std::string render_status(const json::object& snapshot, const StatusView& view) 
   return Renderer(view).render(snapshot);
 }
 
+std::vector<std::string> apps_of(const json::object& snapshot) {
+  std::vector<std::string> names;
+  for (const json::value& value : array_at(snapshot, "apps")) {
+    if (value.is_object()) names.push_back(text_at(value.get_object(), "name"));
+  }
+  return names;
+}
+
 std::vector<std::string> pools_of(const json::object& snapshot, const std::string& app) {
   std::vector<std::string> names;
   for (const json::value& value : array_at(snapshot, "apps")) {

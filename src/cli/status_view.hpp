@@ -21,6 +21,8 @@ struct StatusView {
 // snapshot: {"process": …, "apps": […]}.
 [[nodiscard]] std::string render_status(const json::object& snapshot, const StatusView& view);
 
+// Names of the apps, ready to print.
+[[nodiscard]] std::vector<std::string> apps_of(const json::object& snapshot);
 // Names of the pools of all apps that the view shows.
 [[nodiscard]] std::vector<std::string> pools_of(const json::object& snapshot,
                                                 const std::string& app);

@@ -54,6 +54,10 @@ class Events final : public Verb {
 
   [[nodiscard]] int run(const Environment& environment) override {
     const Session session(environment, common_);
+    // The stream is of all apps and knows no wrong name: one that is not there would be silence.
+    if (common_.app != "-") {
+      if (const auto app = session.fetch(session.app_path()); !app) return app.error();
+    }
     return follow_ ? follow(session) : list(session);
   }
 

@@ -44,7 +44,8 @@ class ShowStatus final : public Verb {
                     .now_ms = environment.wall_ms()};
     const std::vector<std::string> pools = pools_of(*snapshot, view.app);
     if (pools.empty() && !view.app.empty()) {
-      environment.err << "not found: there is no app " << escaped(view.app) << "\n";
+      environment.err << "not found: there is no app " << escaped(view.app)
+                      << "; apps: " << joined(apps_of(*snapshot), ", ") << "\n";
       return kFailed;
     }
     if (!pool_.empty() && std::find(pools.begin(), pools.end(), pool_) == pools.end()) {

@@ -98,6 +98,14 @@ Progress judge_healthy(const json::object& pool, const std::string& name) {
   return waiting(std::move(text));
 }
 
+std::string pools_in(const json::object& app) {
+  std::vector<std::string> names;
+  for (const json::value& pool : array_at(app, "pools")) {
+    if (pool.is_object()) names.push_back(text_at(pool.get_object(), "name"));
+  }
+  return joined(names, ", ");
+}
+
 Progress judge_pool(const WaitFor& wanted, const json::object& app) {
   std::uint64_t remaining = 0;
   std::string oldest;
@@ -116,7 +124,9 @@ Progress judge_pool(const WaitFor& wanted, const json::object& app) {
                                                : open_of(pool);
     oldest = oldest_of(pool);
   }
-  if (!found && !wanted.pool.empty()) return impossible("there is no pool " + escaped(wanted.pool));
+  if (!found && !wanted.pool.empty()) {
+    return impossible("there is no pool " + escaped(wanted.pool) + "; pools: " + pools_in(app));
+  }
   const std::string who = wanted.pool.empty() ? "every other pool" : escaped(wanted.pool);
   if (remaining == 0) return reached(who + ": " + std::string(to_string(wanted.goal)));
   return waiting(who + ": " + counted(remaining, "connection") + oldest);

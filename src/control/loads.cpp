@@ -47,6 +47,19 @@ std::uint64_t repointed_of(const proxy::DataPlane& data_plane, const traffic::Ap
   return sum;
 }
 
+bool was_given(const proxy::DataPlane& data_plane, const traffic::Model& model,
+               std::uint64_t connection) noexcept {
+  const std::uint64_t worker = connection >> 48;  // proxy/records.hpp
+  const std::uint64_t count = connection & ((std::uint64_t{1} << 48) - 1);
+  if (worker >= data_plane.workers() || count == 0) return false;
+  std::uint64_t accepted = 0;
+  const proxy::WorkerCounters& counters = data_plane.counters(static_cast<std::uint32_t>(worker));
+  for (std::size_t service = 0; service < model.services.size(); ++service) {
+    accepted += counters.services[service].accepted.get();
+  }
+  return count <= accepted;
+}
+
 std::uint64_t relays_of(const proxy::DataPlane& data_plane) noexcept {
   std::uint64_t sum = 0;
   for (std::uint32_t worker = 0; worker < data_plane.workers(); ++worker) {

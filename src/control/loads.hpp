@@ -33,6 +33,9 @@ struct ServiceLoad {
 // Attempts of the app's connections that were taken back by a switch, since the start.
 [[nodiscard]] std::uint64_t repointed_of(const proxy::DataPlane& data_plane,
                                          const traffic::App& app) noexcept;
+// Whether a worker has given this id to a connection since the start (open, ended or turned away).
+[[nodiscard]] bool was_given(const proxy::DataPlane& data_plane, const traffic::Model& model,
+                             std::uint64_t connection) noexcept;
 // Relays in all, now.
 [[nodiscard]] std::uint64_t relays_of(const proxy::DataPlane& data_plane) noexcept;
 

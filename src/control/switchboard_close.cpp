@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "shunt/base/units.hpp"
+#include "src/control/loads.hpp"
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
@@ -83,8 +84,23 @@ void Switchboard::count_connections() {
       });
 }
 
+// One connection that is not there is no fault where it once was: whoever wants it gone has it so.
+// An id that nobody was given is a slip of the pen.
 void Switchboard::closed(std::uint64_t matched, bool complete) {
   Outcome outcome = std::move(running_->plan.outcome);
+  const std::uint64_t connection = running_->command.connection;
+  if (connection != 0 && matched == 0 && complete) {
+    const std::string id = std::to_string(connection);
+    if (was_given(data_plane_, model_, connection)) {
+      outcome.message = "connection " + id + " of app " + outcome.app + " is not open any more";
+    } else {
+      outcome.kind = OutcomeKind::kNotFound;
+      outcome.message = "there is no connection " + id + " and never was since the start";
+      outcome.reasons = {{"connection", outcome.message}};
+      outcome.next = {"shunt connections"};
+    }
+    return answer(std::move(outcome));
+  }
   outcome.closed = matched;
   outcome.changed = matched != 0;
   const std::string number =

@@ -53,6 +53,19 @@ TEST(EventStream, DropsAnEventWithoutEnd) {
   EXPECT_EQ(parser.feed("data: a\n\n").size(), 1U);
 }
 
+TEST(Events, OfAnAppThatIsNotThereAreAnErrorAndNotNothing) {
+  ScriptedDaemon daemon([](const SeenRequest& request) {
+    if (request.target != "/v1/apps/shoop") return http(200, R"({"events": []})");
+    return http(404, answers::problem("not_found", "there is no app shoop; apps: shop, web"));
+  });
+  for (const char* line : {"events --app shoop", "events --follow --app shoop --timeout 5s"}) {
+    const Ran ran = run_at(daemon, line);
+    EXPECT_EQ(ran.code, 1) << line;
+    EXPECT_EQ(ran.out, "") << line;
+    EXPECT_EQ(ran.err, "not found: there is no app shoop; apps: shop, web\n") << line;
+  }
+}
+
 TEST(Events, AreLinesWithWhoAndWhy) {
   ScriptedDaemon daemon(
       in_turn({http(200, R"({"events": [)" + event(16) + "," + event(17, "shop") + "]}")}));

@@ -54,7 +54,8 @@ TEST(Status, OfAnUnknownPoolSuggestsOne) {
   const Ran ran = status_of(answers::app(3), "gren");
   EXPECT_EQ(ran.code, 1);
   EXPECT_EQ(ran.err, "not found: there is no pool gren, did you mean green?\n");
-  EXPECT_EQ(status_of(answers::app(3), "--app shop").err, "not found: there is no app shop\n");
+  EXPECT_EQ(status_of(answers::app(3), "--app shop").err,
+            "not found: there is no app shop; apps: web\n");
 }
 
 TEST(Status, IsColouredAndClippedOnATerminal) {

@@ -49,7 +49,9 @@ TEST(Drained, IsAPoolWithNoConnectionsLeft) {
 TEST(Drained, IsImpossibleForTheActivePoolAndForNone) {
   EXPECT_EQ(judged(for_pool(Goal::kDrained, "green"), answers::app(0)).text,
             "green is active: an active pool does not drain");
-  EXPECT_EQ(judged(for_pool(Goal::kDrained, "red"), answers::app(0)).state, State::kImpossible);
+  const Progress none = judged(for_pool(Goal::kDrained, "red"), answers::app(0));
+  EXPECT_EQ(none.state, State::kImpossible);
+  EXPECT_EQ(none.text, "there is no pool red; pools: blue, green");
 }
 
 TEST(Healthy, CountsReadyNodesAndNamesOneThatIsNot) {

@@ -405,8 +405,34 @@ TEST(Close, WantsExactlyOneTarget) {
   command.connection = 7;
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kInvalid);
   command.pool.clear();
+  rig.data_plane->worker[0].matches = 1;
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone);
   EXPECT_EQ(rig.data_plane->closes.at(0).filter.connection, 7U);
+}
+
+TEST(Close, OfAConnectionThatEndedIsDoneAndOfOneThatNeverWasIsNotFound) {
+  ControlRig rig;
+  rig.start();
+  rig.data_plane->bump(1).services[0].accepted.add(3);
+  rig.data_plane->bump(1).services[1].accepted.add(4);
+  Command command;
+  command.verb = Verb::kClose;
+  command.connection = (std::uint64_t{1} << 48) | 7;
+  const Outcome ended = rig.run(command);
+  EXPECT_EQ(ended.kind, OutcomeKind::kDone);
+  EXPECT_FALSE(ended.changed);
+  EXPECT_EQ(ended.message, "connection 281474976710663 of app web is not open any more");
+  for (const std::uint64_t never : {(std::uint64_t{1} << 48) | 8, std::uint64_t{1},
+                                    std::uint64_t{2} << 48 | 1, std::uint64_t{1} << 48}) {
+    command.connection = never;
+    for (const bool dry_run : {false, true}) {
+      command.dry_run = dry_run;
+      const Outcome outcome = rig.run(command);
+      EXPECT_EQ(outcome.kind, OutcomeKind::kNotFound) << never;
+      EXPECT_EQ(outcome.message, "there is no connection " + std::to_string(never) +
+                                     " and never was since the start");
+    }
+  }
 }
 
 TEST(Close, ThatAWorkerDoesNotAnswerEndsAllTheSame) {
