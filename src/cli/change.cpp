@@ -105,8 +105,8 @@ int perform(const Environment& environment, const CommonOptions& common,
   wanted.goal = *options.wait;
   // The daemon named the app; "-" would turn ambiguous if a reload added one meanwhile.
   if (const std::string app = raw_at(*outcome, "app"); !app.empty()) wanted.app = app;
-  const int code =
-      wait_for(environment, session.client(), wanted, session.patience(), true, common.json);
+  const int code = wait_for(environment, session.client(), wanted, session.patience(), true,
+                            common.json ? Telling::kFailure : Telling::kLine);
   // Whatever else was reached: the change is not done where a worker does not follow.
   return code == kDone && wanted.goal != Goal::kAdopted ? exit_code_of_outcome(*outcome) : code;
 }

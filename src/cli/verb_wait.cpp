@@ -53,7 +53,8 @@ class Wait final : public Verb {
     } else {
       wanted.pool = name_;
     }
-    return wait_for(environment, session.client(), wanted, session.patience(), false, common_.json);
+    return wait_for(environment, session.client(), wanted, session.patience(), false,
+                    common_.json ? Telling::kJson : Telling::kLine);
   }
 
  private:

@@ -225,19 +225,75 @@ Answer ask(const Client& client, const WaitFor& wanted, const Patience& patience
   return no_answer(StepEnd::kFailed, detail);
 }
 
+// Says how the waiting ended, once, and knows the exit code of each end.
+class Ending {
+ public:
+  Ending(const Environment& environment, const WaitFor& wanted, bool changed, Telling telling)
+      : environment_(environment), wanted_(wanted), changed_(changed), telling_(telling) {}
+
+  int reached(const std::string& text, base::Duration waited) const {
+    if (telling_ == Telling::kJson) return tell("done", text, waited, kDone);
+    if (telling_ == Telling::kLine) {
+      environment_.out << text << " (waited " << fine_duration(waited) << ")\n" << std::flush;
+    }
+    return kDone;
+  }
+  int undone(const std::string& text, base::Duration waited) const {
+    if (telling_ == Telling::kJson) return tell("undone", text, waited, kAborted);
+    environment_.err << "undone while waiting: " << text << "\n";
+    return kAborted;
+  }
+  int impossible(const std::string& text, base::Duration waited) const {
+    return failed("impossible", "cannot wait for that: ", text, waited, kFailed);
+  }
+  int timed_out(const std::string& text, base::Duration waited) const {
+    return failed("timed_out", "timed out: ", text, waited, kTimedOut);
+  }
+  int interrupted(const std::string& text, base::Duration waited) const {
+    return failed("interrupted", "interrupted: ", text, waited, kInterrupted);
+  }
+  int silent(const std::string& text, base::Duration waited) const {
+    return failed("no_answer", "the daemon does not answer: ", text, waited, kFailed);
+  }
+
+ private:
+  int failed(const char* kind, const char* words, const std::string& text, base::Duration waited,
+             ExitCode code) const {
+    if (telling_ == Telling::kJson) return tell(kind, text, waited, code);
+    environment_.err << words << text << (changed_ ? "; the change stands" : "") << "\n";
+    return code;
+  }
+
+  int tell(const char* kind, const std::string& text, base::Duration waited, ExitCode code) const {
+    json::object result{
+        {"kind", kind}, {"state", std::string(to_string(wanted_.goal))}, {"app", wanted_.app}};
+    if (!wanted_.pool.empty()) result["pool"] = wanted_.pool;
+    if (!wanted_.nodes.empty()) result["node"] = wanted_.nodes.front();
+    result["message"] = text;
+    result["waited_ns"] = waited;
+    environment_.out << json::serialize(result) << "\n" << std::flush;
+    return code;
+  }
+
+  const Environment& environment_;
+  const WaitFor& wanted_;
+  const bool changed_;
+  const Telling telling_;
+};
+
 }  // namespace
 
 int wait_for(const Environment& environment, const Client& client, const WaitFor& wanted,
-             const Patience& patience, bool changed, bool quiet) {
+             const Patience& patience, bool changed, Telling telling) {
   const base::Instant begun = base::monotonic_now();
   base::Instant heard = begun;
   bool seen_waiting = false;
   std::string last = "not known";
   ProgressLine line(environment);
-  const auto ended = [&](const std::string& text, int code) {
+  const Ending ending(environment, wanted, changed, telling);
+  const auto ended = [&](int (Ending::*how)(const std::string&, base::Duration) const) {
     line.clear();
-    environment.err << text << (changed ? "; the change stands" : "") << "\n";
-    return code;
+    return (ending.*how)(last, base::monotonic_now() - begun);
   };
   for (;;) {
     const Answer answer = ask(client, wanted, patience);
@@ -247,18 +303,12 @@ int wait_for(const Environment& environment, const Client& client, const WaitFor
       last = answer.progress->text;
       switch (answer.progress->state) {
         case Progress::State::kReached:
-          line.clear();
-          if (!quiet) {
-            environment.out << last << " (waited " << fine_duration(now - begun) << ")\n";
-          }
-          return kDone;
+          return ended(&Ending::reached);
         case Progress::State::kImpossible:
-          if (!seen_waiting) return ended("cannot wait for that: " + last, kFailed);
+          if (!seen_waiting) return ended(&Ending::impossible);
           [[fallthrough]];
         case Progress::State::kUndone:
-          line.clear();
-          environment.err << "undone while waiting: " << last << "\n";
-          return kAborted;
+          return ended(&Ending::undone);
         case Progress::State::kWaiting:
           seen_waiting = true;
           break;
@@ -266,15 +316,15 @@ int wait_for(const Environment& environment, const Client& client, const WaitFor
     } else if (answer.end == StepEnd::kFailed || answer.end == StepEnd::kClosed) {
       last = answer.failure;
     }
-    if (answer.end == StepEnd::kInterrupted) return ended("interrupted: " + last, kInterrupted);
-    if (patience.over()) return ended("timed out: " + last, kTimedOut);
-    if (now - heard > kSilenceMax) return ended("the daemon does not answer: " + last, kFailed);
+    if (answer.end == StepEnd::kInterrupted) return ended(&Ending::interrupted);
+    if (patience.over()) return ended(&Ending::timed_out);
+    if (now - heard > kSilenceMax) return ended(&Ending::silent);
     line.show(last, now - begun);
     Patience pause = patience;
     const base::Instant next = base::monotonic_now() + pause_after(now - begun);
     pause.deadline = patience.deadline ? std::min(*patience.deadline, next) : next;
     if (await(-1, 0, pause) == StepEnd::kInterrupted) {
-      return ended("interrupted: " + last, kInterrupted);
+      return ended(&Ending::interrupted);
     }
   }
 }

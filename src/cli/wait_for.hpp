@@ -33,12 +33,18 @@ struct Progress {
 // Pure: how far `app` (one app of the snapshot) is.
 [[nodiscard]] Progress judge(const WaitFor& wanted, const json::object& app);
 
+// How the end of the waiting is told. Progress goes to standard error where that is a terminal.
+enum class Telling {
+  kLine,    // a line: what was reached on standard output, else why not on standard error
+  kJson,    // an object on standard output, whatever the end: docs/cli.md
+  kFailure  // standard output holds an outcome already: only why it was not reached
+};
+
 // Asks until reached (0), undone (8), impossible (1), the deadline (4), or SIGINT (130). A daemon
 // that does not answer for a while is asked again. `changed`: something was done before, so
-// messages say that it stands. Progress goes to standard error where that is a terminal, the result
-// to standard output unless `quiet`.
+// messages say that it stands.
 [[nodiscard]] int wait_for(const Environment& environment, const Client& client,
                            const WaitFor& wanted, const Patience& patience, bool changed,
-                           bool quiet);
+                           Telling telling);
 
 }  // namespace shunt::cli

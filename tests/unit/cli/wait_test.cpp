@@ -142,6 +142,45 @@ TEST(Waiting, EndsWith1WhereItCannotBe) {
   EXPECT_EQ(ran.err, "cannot wait for that: green is active: an active pool does not drain\n");
 }
 
+json::object told(const Ran& ran) {
+  EXPECT_EQ(ran.err, "");
+  auto object = parse_object(ran.out);
+  EXPECT_TRUE(object) << ran.out;
+  return std::move(object).value_or(json::object{});
+}
+
+TEST(WaitInJson, IsAnObjectWhereItIsReached) {
+  ScriptedDaemon daemon(in_turn(
+      {http(200, answers::app(1)), http(200, answers::app(1)), http(200, answers::app(0))}));
+  const Ran ran = run_at(daemon, "wait drained blue --json");
+  EXPECT_EQ(ran.code, 0);
+  const json::object result = told(ran);
+  EXPECT_EQ(raw_at(result, "kind"), "done");
+  EXPECT_EQ(raw_at(result, "state"), "drained");
+  EXPECT_EQ(raw_at(result, "app"), "web");
+  EXPECT_EQ(raw_at(result, "pool"), "blue");
+  EXPECT_EQ(raw_at(result, "message"), "blue: drained");
+  EXPECT_GT(number_at(result, "waited_ns"), 0U);
+  EXPECT_EQ(raw_at(told(run_at(daemon, "wait adopted --json")), "message"), "epoch 42: adopted");
+  EXPECT_EQ(raw_at(told(run_at(daemon, "wait empty b1 --json")), "node"), "b1");
+}
+
+TEST(WaitInJson, IsAnObjectWhereItIsNotReached) {
+  ScriptedDaemon busy(in_turn({http(200, answers::app(903))}));
+  const Ran late = run_at(busy, "wait drained blue --json --timeout 50ms");
+  EXPECT_EQ(late.code, 4);
+  EXPECT_EQ(raw_at(told(late), "kind"), "timed_out");
+  const Ran unknown = run_at(busy, "wait healthy red --json");
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_EQ(raw_at(told(unknown), "kind"), "impossible");
+  EXPECT_EQ(raw_at(told(unknown), "message"), "there is no pool red; pools: blue, green");
+  ScriptedDaemon undone(in_turn({http(200, answers::app(903)), http(200, answers::app(903)),
+                                 http(200, answers::app(903, "blue"))}));
+  const Ran back = run_at(undone, "wait drained blue --json");
+  EXPECT_EQ(back.code, 8);
+  EXPECT_EQ(raw_at(told(back), "kind"), "undone");
+}
+
 TEST(Waiting, OutlastsAnAnswerThatIsMissing) {
   ScriptedDaemon daemon(
       in_turn({http(200, answers::switched), "", http(503, "{}"), http(200, answers::app(0))}));
