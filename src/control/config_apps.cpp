@@ -81,10 +81,10 @@ void read_source(const Section& parent, std::vector<base::Endpoint>& sources) {
   }
 }
 
-bool ModelReader::check_name(const TreeNode& name, const std::string& what) {
-  if (is_name(name.text)) return true;
+// What the name stands for is read all the same, for its own errors.
+void ModelReader::check_name(const TreeNode& name, const std::string& what) {
+  if (is_name(name.text)) return;
   report_.add(name, quoted(name.text) + " cannot be the name of " + what, std::string(kNameRule));
-  return false;
 }
 
 traffic::Model ModelReader::read(const Section& top) {
@@ -110,7 +110,7 @@ traffic::Model ModelReader::read(const Section& top) {
 }
 
 void ModelReader::read_app(const TreeNode& name, const TreeNode& value) {
-  if (!check_name(name, "an app")) return;
+  check_name(name, "an app");
   const Section section(report_, &value, "apps." + name.text, kAppKeys);
   if (section.node() == nullptr) return;
   traffic::App app;
@@ -170,7 +170,7 @@ void ModelReader::read_services(const Section& section, traffic::App& app) {
     return;
   }
   for (const TreeEntry& entry : services->entries) {
-    if (!check_name(entry.key, "a service")) continue;
+    check_name(entry.key, "a service");
     const Section service(report_, &entry.value, section.path("services") + "." + entry.key.text,
                           kServiceKeys);
     add_service(service, entry.key.text, app);

@@ -49,10 +49,11 @@ class ModelReader {
                  traffic::App& app);
   void read_node(const TreeNode& value, const std::string& path, const traffic::App& app,
                  traffic::Pool& pool);
-  void read_node_addresses(const TreeNode& at, const std::string& path, const TreeNode* ports,
+  // at: null where the node has no address, which is reported.
+  void read_node_addresses(const TreeNode* at, const std::string& path, const TreeNode* ports,
                            const traffic::App& app, traffic::Node& node);
   void read_initial(const Section& section, traffic::App& app);
-  [[nodiscard]] bool check_name(const TreeNode& name, const std::string& what);
+  void check_name(const TreeNode& name, const std::string& what);
 
   Report& report_;
   std::string file_;

@@ -58,9 +58,8 @@ void ModelReader::read_pools(const Section& section, traffic::App& app) {
     return;
   }
   for (const TreeEntry& entry : pools->entries) {
-    if (check_name(entry.key, "a pool")) {
-      read_pool(entry.key, entry.value, path + "." + entry.key.text, app);
-    }
+    check_name(entry.key, "a pool");
+    read_pool(entry.key, entry.value, path + "." + entry.key.text, app);
   }
 }
 
@@ -128,7 +127,6 @@ void ModelReader::read_node(const TreeNode& value, const std::string& path, cons
     }
     if (address == nullptr) {
       report_.add(value, path + ".address is missing", "write {name: node1, address: 10.0.0.1}");
-      return;
     }
   } else if (value.kind != TreeNode::Kind::kScalar) {
     report_.add(value,
@@ -136,7 +134,8 @@ void ModelReader::read_node(const TreeNode& value, const std::string& path, cons
     return;
   }
 
-  if (address->kind == TreeNode::Kind::kScalar) node.name = address->text;
+  // Whatever is wrong with one of them, the others are looked at: all errors at once.
+  read_node_addresses(address, path, ports, app, node);
   if (name != nullptr) {
     if (name->kind != TreeNode::Kind::kScalar || !is_node_name(name->text)) {
       report_.add(*name, path + ".name: " + describe(*name) + " is not a name",
@@ -144,13 +143,15 @@ void ModelReader::read_node(const TreeNode& value, const std::string& path, cons
       return;
     }
     node.name = name->text;
-  }
-  read_node_addresses(*address, path, ports, app, node);
-  if (node.addresses.empty()) return;
-  if (name == nullptr && node.addresses.front().is_unix() && !is_node_name(node.name)) {
-    report_.add(*address, path + ": " + quoted(node.name) + " cannot serve as the node's name",
-                "give it one: {name: node1, address: …}; " + std::string(kNodeNameRule));
+  } else if (node.addresses.empty()) {
     return;
+  } else {
+    node.name = address->text;
+    if (node.addresses.front().is_unix() && !is_node_name(node.name)) {
+      report_.add(*address, path + ": " + quoted(node.name) + " cannot serve as the node's name",
+                  "give it one: {name: node1, address: …}; " + std::string(kNodeNameRule));
+      return;
+    }
   }
   const auto [used, fresh] = node_names_.emplace(node.name, value.line);
   if (!fresh) {
@@ -159,16 +160,18 @@ void ModelReader::read_node(const TreeNode& value, const std::string& path, cons
                     std::to_string(used->second),
                 "a node's name is unique in its app; {name: node1, address: …} gives one");
   }
+  if (node.addresses.empty()) return;
   node.slot = model_.slots++;
   pool.nodes.push_back(std::move(node));
 }
 
 // One address a service: the port of `ports`, else the address's own, else the service's
 // target_port.
-void ModelReader::read_node_addresses(const TreeNode& at, const std::string& path,
+void ModelReader::read_node_addresses(const TreeNode* at, const std::string& path,
                                       const TreeNode* ports, const traffic::App& app,
                                       traffic::Node& node) {
-  const auto address = read_address(report_, at, path, AddressUse::kNode);
+  std::optional<base::Endpoint> address;
+  if (at != nullptr) address = read_address(report_, *at, path, AddressUse::kNode);
   std::vector<std::string_view> services;
   for (const traffic::ServiceId id : app.services) services.push_back(model_.services[id].name);
 
@@ -186,33 +189,34 @@ void ModelReader::read_node_addresses(const TreeNode& at, const std::string& pat
       report_.add(*ports, path + ".ports: a Unix socket has no ports");
     }
   }
-  if (!address) return;
 
   // Without a service, which is reported, the names and addresses of nodes are still compared.
   std::vector<base::Endpoint> addresses;
-  if (app.services.empty()) addresses.push_back(*address);
+  if (app.services.empty() && address) addresses.push_back(*address);
+  bool complete = address.has_value();
   for (const traffic::ServiceId id : app.services) {
     const traffic::Service& service = model_.services[id];
-    std::uint16_t port = address->port() != 0 ? address->port() : service.target_port;
-    if (const TreeNode* own = find_port(ports, service.name)) {
-      const auto read = read_port(report_, *own, path + ".ports." + service.name);
-      if (!read) return;
-      port = *read;
-    }
-    if (port == 0 && !address->is_unix()) {
+    std::optional<std::uint16_t> port = 0;
+    const TreeNode* own = find_port(ports, service.name);
+    if (own != nullptr) port = read_port(report_, *own, path + ".ports." + service.name);
+    complete = complete && port;
+    if (!address || !port) continue;
+    if (own == nullptr) port = address->port() != 0 ? address->port() : service.target_port;
+    if (*port == 0 && !address->is_unix()) {
+      complete = false;
       report_.add(
-          at,
-          path + ": " + quoted(at.text) + " has no port, and the service " + quoted(service.name) +
+          *at,
+          path + ": " + quoted(at->text) + " has no port, and the service " + quoted(service.name) +
               " no target_port",
           "write " +
               (address->family() == AF_INET6 ? "[" + address->host() + "]" : address->host()) +
               ":PORT here, or target_port at the service");
-      return;
+      continue;
     }
-    addresses.push_back(address->with_port(port));
-    targets_.push_back({addresses.back(), &at, path});
+    addresses.push_back(address->with_port(*port));
+    targets_.push_back({addresses.back(), at, path});
   }
-  node.addresses = std::move(addresses);
+  if (complete) node.addresses = std::move(addresses);
 }
 
 }  // namespace shunt::control

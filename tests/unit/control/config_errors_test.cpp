@@ -230,7 +230,8 @@ const Wrong kWrong[] = {
      "apps.web.pools.blue[0].weight: '257' is not a whole number from 1 to 256"},
     {"ANodeWithoutAddress", nodes_with("[{name: n}]\n"), "address is missing"},
     {"ANodeName", nodes_with("[{name: 'a b', address: 10.0.0.1:80}]\n"), "'a b' is not a name"},
-    {"AnAppName", "apps: {'a/b': {initial: b}}", "'a/b' cannot be the name of an app"},
+    {"AnAppName", "apps: {'a/b': {initial: b, listen: 80, pools: {b: [10.0.0.1:80]}}}",
+     "'a/b' cannot be the name of an app"},
     {"APoolName", app_with("").replace(app_with("").find("{blue:"), 6, "{-: [10.0.0.1:1], blue:"),
      "'-' cannot be the name of a pool"},
     {"ALabelKey", nodes_with("{labels: {\"a b\": c}, nodes: [10.0.0.1:80]}\n"),
@@ -240,7 +241,8 @@ const Wrong kWrong[] = {
     {"ALabelOfThePool",
      nodes_with("{labels: {a: b}, nodes: [{address: 10.0.0.1:80, labels: {a: c}}]}\n"),
      "'a' is a label of the pool ('b'), which a node cannot override"},
-    {"EscapesInAName", "apps: {\"a\\e[1m\": {}}", "'a?[1m' cannot be the name"},
+    {"EscapesInAName", "apps: {\"a\\e[1m\": {initial: b, listen: 80, pools: {b: [10.0.0.1:80]}}}",
+     "'a?[1m' cannot be the name"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Of, ConfigRefuses, ::testing::ValuesIn(kWrong),
@@ -269,6 +271,43 @@ workers: 2
                                   HasSubstr("f:10:8: apps.api.pools is missing"),
                                   HasSubstr("f:10:8: apps.api.initial is missing"),
                                   HasSubstr("f:11:1: the key 'workers' is there twice")));
+}
+
+TEST(ConfigErrors, OfANodesPortsAreNotHiddenByOthersOfTheNode) {
+  const std::vector<std::string> errors = errors_of(R"(apps:
+  web:
+    initial: blue
+    services:
+      http: {listen: 8080}
+      https: {listen: 8443}
+    pools:
+      blue:
+        - {address: 10.0.0.300, ports: {http: 0, https: 70000, htp: 1}}
+        - {ports: {http: 80, https: x}}
+        - {name: "a b", address: 10.0.0.1, ports: {http: -1}}
+        - {name: n, address: 10.0.0.2}
+        - {name: n, address: nowhere}
+      "gr een":
+        - {address: 10.0.0.3, ports: {http: no}}
+)");
+  EXPECT_THAT(
+      errors,
+      ElementsAre(HasSubstr("f:9:21: apps.web.pools.blue[0]: '10.0.0.300' is not"),
+                  HasSubstr("blue[0].ports.http: '0' is not a port"),
+                  HasSubstr("blue[0].ports.https: '70000' is not a port"),
+                  HasSubstr("blue[0].ports: there is no service 'htp'"),
+                  HasSubstr("f:10:11: apps.web.pools.blue[1].address is missing"),
+                  HasSubstr("blue[1].ports.https: 'x' is not a port"),
+                  HasSubstr("f:11:18: apps.web.pools.blue[2].name: 'a b' is not a name"),
+                  HasSubstr("'10.0.0.1' has no port, and the service 'https' no target_port"),
+                  HasSubstr("blue[2].ports.http: '-1' is not a port"),
+                  HasSubstr("'10.0.0.2' has no port, and the service 'http' no target_port"),
+                  HasSubstr("'10.0.0.2' has no port, and the service 'https' no target_port"),
+                  HasSubstr("blue[4]: the name 'n' is already used in line 12"),
+                  HasSubstr("'nowhere' is not an IP address"),
+                  HasSubstr("'gr een' cannot be the name of a pool"),
+                  HasSubstr("'10.0.0.3' has no port, and the service 'https' no target_port"),
+                  HasSubstr("ports.http: 'no' is not a port")));
 }
 
 TEST(ConfigErrors, AreCountedAboveAHundred) {
