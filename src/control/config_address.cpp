@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "src/control/config_address_fault.hpp"
+
 namespace shunt::control {
 namespace {
 
@@ -25,63 +27,6 @@ bool is_word(std::string_view text, std::string_view also) {
 bool all_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// "10.0.0.1:0" and "[::1]:0": an Endpoint does not tell port 0 from none.
-bool names_port_zero(std::string_view text, const base::Endpoint& address) {
-  if (address.is_unix() || address.port() != 0) return false;
-  const std::size_t bracket = text.find(']');
-  if (text.starts_with("[")) return bracket + 1 < text.size();
-  return address.family() == AF_INET && text.find(':') != std::string_view::npos;
-}
-
-bool is_wildcard(const base::Endpoint& address) {
-  return address.host() == "0.0.0.0" || address.host() == "::";
-}
-
-bool is_multicast_or_broadcast(const base::Endpoint& address) {
-  const std::string host = address.host();
-  if (address.family() == AF_INET6) return host.starts_with("ff");
-  if (address.family() != AF_INET) return false;
-  unsigned first = 0;
-  std::from_chars(host.data(), host.data() + host.size(), first);
-  return (first >= 224 && first <= 239) || host == "255.255.255.255";
-}
-
-// What is wrong with an address for this use, or nothing.
-struct Objection {
-  std::string message;
-  std::string hint;
-};
-
-std::optional<Objection> object(const base::Endpoint& address, AddressUse use) {
-  const bool listens = use == AddressUse::kListen || use == AddressUse::kAdmin;
-  if (address.is_unix()) {
-    if (use == AddressUse::kNode) return std::nullopt;
-    if (use == AddressUse::kAdmin) return Objection{"is a Unix socket", "that is admin.socket"};
-    return Objection{"is a Unix socket, which is only supported for nodes", "write an IP address"};
-  }
-  if (address.host().starts_with("::ffff:") && address.host().find('.') != std::string::npos) {
-    return Objection{"is an IPv4 address written as IPv6",
-                     "write it as " + address.host().substr(7)};
-  }
-  if (is_multicast_or_broadcast(address)) return Objection{"is not an address of one host", ""};
-  if (listens && address.port() == 0) return Objection{"has no port", "write ADDRESS:PORT"};
-  if (!listens && is_wildcard(address)) {
-    return Objection{"stands for every address of this machine",
-                     use == AddressUse::kNode ? "for a node on this machine write 127.0.0.1"
-                                              : "write auto to let the kernel choose"};
-  }
-  if (use == AddressUse::kSource && address.port() != 0) {
-    return Objection{"has a port", "write the address alone: the kernel chooses the ports"};
-  }
-  if (use == AddressUse::kAdmin && !address.is_loopback()) {
-    return Objection{
-        "is not a loopback address; elsewhere admin HTTP needs TLS and tokens, which this "
-        "version does not have",
-        "write 127.0.0.1:" + std::to_string(address.port()) + " or use admin.socket"};
-  }
-  return std::nullopt;
 }
 
 std::string expectation(AddressUse use) {
@@ -122,16 +67,8 @@ std::optional<base::Endpoint> read_address(Report& report, const TreeNode& at,
                    });
   if (odd) return refuse(quoted(at.text) + " is not an address", "expected " + expectation(use));
   base::Result<base::Endpoint> parsed = base::Endpoint::parse(at.text);
-  if (!parsed) return refuse(parsed.error().message, parsed.error().hint);
-  if (names_port_zero(at.text, *parsed)) {
-    return refuse(quoted(at.text) + ": port 0 is not a port", "write a port from 1 to 65535");
-  }
-  if (parsed->is_unix() && at.text[5] != '/') {
-    return refuse(quoted(at.text) + " is not an absolute path", "write unix:/path");
-  }
-  if (auto objection = object(*parsed, use)) {
-    return refuse(quoted(at.text) + " " + objection->message, std::move(objection->hint));
-  }
+  auto fault = parsed ? fault_of(at.text, *parsed, use) : fault_of(at.text, parsed.error(), use);
+  if (fault) return refuse(quoted(at.text) + fault->message, std::move(fault->hint));
   return *parsed;
 }
 
@@ -140,10 +77,12 @@ std::optional<std::uint16_t> read_port(Report& report, const TreeNode& at,
   std::uint16_t port = 0;
   const char* const last = at.text.data() + at.text.size();
   const auto [end, error] = std::from_chars(at.text.data(), last, port);
-  if (at.kind == TreeNode::Kind::kScalar && error == std::errc{} && end == last && port != 0) {
-    return port;
-  }
-  report.add(at, place + ": " + describe(at) + " is not a port from 1 to 65535");
+  const bool number = at.kind == TreeNode::Kind::kScalar && error == std::errc{} && end == last;
+  const bool zero_first = number && at.text.starts_with('0');
+  if (number && port != 0 && !zero_first) return port;
+  report.add(
+      at, place + ": " + describe(at) + " is not a port from 1 to 65535",
+      zero_first && port != 0 ? "write " + std::to_string(port) + ", without a leading zero" : "");
   return std::nullopt;
 }
 

@@ -21,6 +21,14 @@ bool contains(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// "-5s" and "1000000d": the unit is right, the number is not. "-" alone and "1.2.3s" are neither.
+bool duration_but_for_its_size(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const std::size_t unit = text.find_first_not_of("0123456789");
+  return unit != std::string_view::npos && unit != 0 &&
+         base::parse_duration("1" + std::string(text.substr(unit))).has_value();
+}
+
 // Where a key that is unknown here would be right: "in health", "at the top level".
 std::string right_place(std::string_view key) {
   for (const KeyTable* table : kAllKeyTables) {
@@ -106,14 +114,14 @@ void Section::read(std::string_view key, base::Duration& value, const DurationRu
     return;
   }
   const base::Result<base::Duration> parsed = base::parse_duration(*given);
-  if (!parsed) {
+  if (!parsed && !duration_but_for_its_size(*given)) {
     wrong(key, quoted(*given) + " is not a duration",
           "write a number and a unit: 250ms, 5s, 10m, 2h" + either);
-  } else if (*parsed < rule.min || *parsed > rule.max) {
+  } else if (!parsed || *parsed < rule.min || *parsed > rule.max) {
     wrong(key,
           quoted(*given) + " is not from " + base::format_duration(rule.min) + " to " +
               base::format_duration(rule.max),
-          *parsed == 0 && rule.off ? "write off for no limit" : "");
+          rule.off ? "write off for no limit" : "");
   } else if (rule.whole_seconds && *parsed % base::kSecond != 0) {
     wrong(key, quoted(*given) + " is not a whole number of seconds",
           "the kernel counts it in seconds");
@@ -135,8 +143,14 @@ void Section::read(std::string_view key, std::uint32_t& value, std::uint32_t min
   std::uint32_t number = 0;
   const char* const last = given->data() + given->size();
   const auto [end, error] = std::from_chars(given->data(), last, number);
-  if (error != std::errc{} || end != last || number < min || number > max) {
+  const bool is_number = error == std::errc{} && end == last;
+  if (!is_number || number < min || number > max) {
     wrong(key, quoted(*given) + " is not " + expected);
+    return;
+  }
+  // YAML 1.1 takes such a number for an octal one, people for a decimal one.
+  if (given->size() > 1 && given->starts_with('0')) {
+    wrong(key, quoted(*given) + " has a leading zero", "write " + std::to_string(number));
     return;
   }
   value = number;

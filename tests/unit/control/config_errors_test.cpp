@@ -39,6 +39,10 @@ std::string nodes_with(const std::string& nodes) {
   return "apps:\n  web:\n    initial: blue\n    listen: 8080\n    pools:\n      blue: " + nodes;
 }
 
+std::string listening_on(const std::string& address) {
+  return "apps: {web: {initial: b, listen: " + address + ", pools: {b: [10.0.0.1:80]}}}";
+}
+
 struct Wrong {
   std::string name;
   std::string text;
@@ -138,6 +142,10 @@ const Wrong kWrong[] = {
     {"ConnectOff", top_with("timeouts: {connect: off}\n"),
      "timeouts.connect: 'off': this cannot be off"},
     {"ADurationOfAges", top_with("timeouts: {idle: 400d}\n"), "is not from 1ms to 365d"},
+    {"ADurationBelowNothing", top_with("timeouts: {connect: -5s}\n"),
+     "timeouts.connect: '-5s' is not from 1ms to 365d"},
+    {"ADurationBeyondWhatANumberHolds", top_with("timeouts: {idle: 999999999999d}\n"),
+     "timeouts.idle: '999999999999d' is not from 1ms to 365d (write off for no limit)"},
     {"KeepaliveInFractions", top_with("keepalive: {idle: 1500ms}\n"),
      "not a whole number of seconds"},
     {"KeepaliveCount", top_with("keepalive: {count: 200}\n"), "a whole number from 1 to 127"},
@@ -174,6 +182,39 @@ const Wrong kWrong[] = {
     {"ANodePortOutOfRange", nodes_with("[\"10.0.0.1:70000\"]\n"), "the port '70000'"},
     {"ATargetPortOutOfRange", app_with("    target_port: 0\n"),
      "target_port: '0' is not a whole number"},
+    {"AListenerOfANegativePort", listening_on("-1"),
+     "apps.web.listen: '-1' is not a port from 1 to 65535 (write 8080, or an address too: "
+     "127.0.0.1:8080)"},
+    {"AListenerWithALeadingZero", listening_on("08080"),
+     "apps.web.listen: '08080' is not a port from 1 to 65535 (write 8080, without a leading zero)"},
+    {"AListenerInHexadecimal", listening_on("0x50"), "'0x50' is not a port from 1 to 65535"},
+    {"AListenerByHostName", listening_on("localhost:80"),
+     "apps.web.listen: 'localhost:80' is not an IP address, with or without a port (host names are "
+     "not resolved: write 127.0.0.1:80 or [::1]:80)"},
+    {"AListenerByAnotherName", listening_on("example.com"),
+     "(write 8080, 10.0.0.1:8080 or [::1]:8080; host names are not resolved)"},
+    {"AListenerPortOutOfRange", listening_on("10.0.0.1:70000"),
+     "'10.0.0.1:70000': the port '70000' is not a number from 1 to 65535 (write 10.0.0.1:8080)"},
+    {"AListenerPortWithALeadingZero", listening_on("10.0.0.1:080"),
+     "'10.0.0.1:080': the port '080' has a leading zero (write 10.0.0.1:80)"},
+    {"AListenerWithoutBrackets", listening_on("\"::1:80\""),
+     "'::1:80' may be an IPv6 address with a port or without one (with brackets it is clear: write "
+     "[::1]:80 for the port 80, or [::1:80] for the address alone)"},
+    {"ANodeWithoutBrackets", nodes_with("[\"fd00::5:80\"]\n"),
+     "write [fd00::5]:80 for the port 80"},
+    {"ANodeThatIsAPort", nodes_with("[8081]\n"),
+     "'8081' is not an IP address, with or without a port (for a node on this machine write "
+     "127.0.0.1:8081)"},
+    {"ANodeWithAZone", nodes_with("[\"[fe80::1%eth0]:80\"]\n"), "has a zone (%)"},
+    {"AnAdminPort", top_with("admin: {http: 9900}\n"),
+     "admin.http: '9900' is not an address and a port (write 127.0.0.1:9900, or off)"},
+    {"ASourceByName", top_with("source: eth0\n"),
+     "source: 'eth0' is not an IP address, with or without a port (write an address of this "
+     "machine such as 10.0.0.1, or auto; host names are not resolved)"},
+    {"ATargetPortWithALeadingZero", app_with("    target_port: 080\n"),
+     "target_port: '080' has a leading zero (write 80)"},
+    {"AnOwnPortWithALeadingZero", nodes_with("[{address: 10.0.0.1, ports: {default: 080}}]\n"),
+     "ports.default: '080' is not a port from 1 to 65535 (write 80, without a leading zero)"},
     {"AHostName", nodes_with("[\"web1.example.com:80\"]\n"), "host names are not resolved"},
     {"ANodeOnEveryAddress", nodes_with("[\"0.0.0.0:80\"]\n"), "stands for every address"},
     {"AMulticastNode", nodes_with("[\"224.0.0.1:80\"]\n"), "is not an address of one host"},
