@@ -120,19 +120,39 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
       ModelReader(report, config.path, std::move(defaults), std::move(listeners)).read(top);
 }
 
+constexpr const char* kRegularFile = "write the configuration into a file and give that";
+
+const char* way_out_of(int error) {
+  switch (error) {
+    case ENOENT:
+      return "give the file with --config";
+    case EACCES:
+      return "let the user that shunt runs as read it";
+    default:
+      return "";
+  }
+}
+
 // The whole text; an error of the file as a whole otherwise.
 std::optional<ConfigError> read_file(const std::string& path, std::string& text) {
   const auto failed = [](std::string message, std::string hint = {}) {
     return ConfigError{"", 0, 0, std::move(message), std::move(hint)};
   };
-  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: opening a FIFO would wait for a writer for ever (fifo(7)), a terminal for a
+  // carrier.
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
-    return failed(std::string("cannot be read: ") + std::strerror(errno),
-                  errno == ENOENT ? "give the file with --config" : "");
+    if (errno == ENXIO) return failed("is a socket or a device, not a file", kRegularFile);
+    return failed(std::string("cannot be read: ") + std::strerror(errno), way_out_of(errno));
   }
   struct stat status{};
-  if (::fstat(fd.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return failed("is a directory, not a file", "give the file in it");
+  if (::fstat(fd.get(), &status) != 0) {
+    return failed(std::string("cannot be read: ") + std::strerror(errno));
+  }
+  if (S_ISDIR(status.st_mode)) return failed("is a directory, not a file", "give the file in it");
+  if (!S_ISREG(status.st_mode)) {
+    return failed(S_ISFIFO(status.st_mode) ? "is a pipe, not a file" : "is a device, not a file",
+                  kRegularFile);
   }
   char block[64 * 1024];
   for (;;) {

@@ -1,7 +1,10 @@
 // What is refused, where it is said to be, and what is said about it.
 #include <gmock/gmock.h>
 
+#include <sys/stat.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -391,7 +394,38 @@ TEST(ConfigFile, ThatIsMissingADirectoryOrUnreadableIsOneErrorOfTheFile) {
   EXPECT_THAT(error_of("/nonexistent/shunt.yaml"),
               HasSubstr("/nonexistent/shunt.yaml: cannot be read: No such file or directory"));
   EXPECT_THAT(error_of("/tmp"), HasSubstr("/tmp: is a directory, not a file"));
-  EXPECT_THAT(error_of("/dev/zero"), HasSubstr("/dev/zero: larger than 4 MiB"));
+}
+
+class ConfigPath : public ::testing::Test {
+ protected:
+  ConfigPath() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "shunt-config-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~ConfigPath() override { std::filesystem::remove_all(directory_); }
+
+  std::string error_of(const std::string& path) const {
+    const ConfigOutcome outcome = load_config(path);
+    EXPECT_FALSE(outcome.config);
+    return outcome.errors.empty() ? "" : outcome.errors[0].to_string();
+  }
+  std::string directory_;
+};
+
+TEST_F(ConfigPath, ToAPipeOrADeviceIsRefusedAtOnceAndNeverWaitedFor) {
+  const std::string fifo = directory_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(error_of(fifo),
+              HasSubstr("fifo: is a pipe, not a file (write the configuration into a file"));
+  EXPECT_THAT(error_of("/dev/zero"), HasSubstr("/dev/zero: is a device, not a file"));
+  EXPECT_THAT(error_of("/dev/null"), HasSubstr("/dev/null: is a device, not a file"));
+}
+
+TEST_F(ConfigPath, ToAHugeFileIsRefusedWithoutReadingAllOfIt) {
+  const std::string huge = directory_ + "/huge";
+  std::ofstream(huge).put('#');
+  std::filesystem::resize_file(huge, std::uintmax_t{1} << 40);  // a hole: no disk is used
+  EXPECT_THAT(error_of(huge), HasSubstr("huge: larger than 4 MiB"));
 }
 
 TEST(ConfigNearestWord, AllowsATypingMistakeButNotAnotherWord) {
