@@ -17,6 +17,10 @@ constexpr std::array<std::pair<std::string_view, traffic::HealthCheck>, 2> kHeal
 // MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 constexpr base::Duration kKeepaliveMax = 32'767 * base::kSecond;
 constexpr std::uint32_t kKeepaliveCountMax = 127;
+// A relay keeps these as milliseconds in 32 bits (proxy/relay.hpp), 49.7 days: what is beyond would
+// be cut short without a word.
+constexpr base::Duration kTimeoutMax = 49 * 86'400 * base::kSecond;
+static_assert(kTimeoutMax / base::kMillisecond <= UINT32_MAX);
 // Checks in a row; more would make a node's fate a matter of hours.
 constexpr std::uint32_t kChecksInRowMax = 1000;
 
@@ -55,10 +59,10 @@ void read_health(Report& report, const Section& parent, traffic::HealthOptions& 
 void read_timeouts(const Section& parent, traffic::Timeouts& timeouts) {
   const Section section(parent.report(), parent.find("timeouts"), parent.path("timeouts"),
                         kTimeoutsKeys);
-  section.read("connect", timeouts.connect, {});
-  section.read("idle", timeouts.idle, {.off = true});
-  section.read("half_closed", timeouts.half_closed, {.off = true});
-  section.read("stalled", timeouts.stalled, {.off = true});
+  section.read("connect", timeouts.connect, {.max = kTimeoutMax});
+  section.read("idle", timeouts.idle, {.max = kTimeoutMax, .off = true});
+  section.read("half_closed", timeouts.half_closed, {.max = kTimeoutMax, .off = true});
+  section.read("stalled", timeouts.stalled, {.max = kTimeoutMax, .off = true});
 }
 
 void read_keepalive(const Section& parent, traffic::Keepalive& keepalive) {
