@@ -21,6 +21,7 @@
 #include "shunt/observe/event_log.hpp"
 #include "shunt/observe/metrics.hpp"
 #include "src/app/activation.hpp"
+#include "src/app/machine.hpp"
 #include "src/app/notify.hpp"
 #include "src/app/shutdown.hpp"
 
@@ -70,6 +71,7 @@ class Daemon {
  private:
   void announce();
   void follow_decisions();
+  void warn_of_sources();
   void wait_for_signal();
   void feed_watchdog();
   void entered(StopPhase phase);
@@ -192,6 +194,7 @@ void Daemon::announce() {
   events_.publish(std::move(event));
   for (const control::AppStatus& app : control_->status().apps) live_.set(app.name, app.active);
   listening_ = text;
+  warn_of_sources();
   notifier_.ready(live_.text() + listening_);
   follow_decisions();
 }
@@ -204,6 +207,16 @@ void Daemon::follow_decisions() {
     if (to == event.fields.end() || !live_.set(event.app, to->second)) return;
     if (shutdown_->phase() == StopPhase::kRunning) notifier_.status(live_.text() + listening_);
   });
+}
+
+void Daemon::warn_of_sources() {
+  for (const control::ConfigError& missing : missing_sources(config_, can_bind)) {
+    control::Event event;
+    event.type = "source_missing";
+    event.level = control::EventLevel::kWarn;
+    event.message = missing.to_string();
+    events_.publish(std::move(event));
+  }
 }
 
 void Daemon::wait_for_signal() {

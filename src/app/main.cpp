@@ -5,6 +5,7 @@
 #include "shunt/cli/main.hpp"
 #include "shunt/control/config.hpp"
 #include "src/app/daemon.hpp"
+#include "src/app/machine.hpp"
 
 namespace {
 
@@ -12,7 +13,11 @@ shunt::cli::CheckReport check(const std::string& path) {
   const shunt::control::ConfigOutcome outcome = shunt::control::load_config(path);
   shunt::cli::CheckReport report;
   for (const auto& error : outcome.errors) report.errors.push_back(error.to_string());
-  if (outcome.config) report.summary = shunt::app::summary_of(*outcome.config);
+  if (!outcome.config) return report;
+  report.summary = shunt::app::summary_of(*outcome.config);
+  for (const auto& warning : shunt::app::missing_sources(*outcome.config, shunt::app::can_bind)) {
+    report.warnings.push_back(warning.to_string());
+  }
   return report;
 }
 

@@ -115,9 +115,10 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   AppDefaults defaults;
   read_timeouts(top, defaults.timeouts);
   read_keepalive(top, defaults.keepalive);
-  read_source(top, defaults.sources);
+  read_source(top, defaults.sources, config.sources);
   config.model =
-      ModelReader(report, config.path, std::move(defaults), std::move(listeners)).read(top);
+      ModelReader(report, config.path, std::move(defaults), std::move(listeners), config.sources)
+          .read(top);
 }
 
 constexpr const char* kRegularFile = "write the configuration into a file and give that";

@@ -122,12 +122,17 @@ std::vector<base::Endpoint> read_listen(Report& report, const TreeNode& value,
 }
 
 std::vector<base::Endpoint> read_sources(Report& report, const TreeNode& value,
-                                         const std::string& place) {
+                                         const std::string& place,
+                                         std::vector<PlacedSource>& placed) {
   std::vector<base::Endpoint> sources;
+  const auto add = [&](const TreeNode& at, const std::string& key, const base::Endpoint& address) {
+    sources.push_back(address);
+    placed.push_back({key, at.line, at.column, address});
+  };
   if (value.kind == TreeNode::Kind::kScalar && value.text == "auto") return sources;
   if (value.kind != TreeNode::Kind::kSequence) {
     if (const auto address = read_address(report, value, place, AddressUse::kSource)) {
-      sources.push_back(*address);
+      add(value, place, *address);
     }
     return sources;
   }
@@ -146,7 +151,7 @@ std::vector<base::Endpoint> read_sources(Report& report, const TreeNode& value,
       report.add(value.items[i], where + ": " + address->host() + " is there twice");
       continue;
     }
-    sources.push_back(*address);
+    add(value.items[i], where, *address);
   }
   return sources;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shunt/base/endpoint.hpp"
+#include "shunt/control/config.hpp"
 #include "shunt/traffic/model.hpp"
 #include "src/control/config_report.hpp"
 #include "src/control/config_tree.hpp"
@@ -40,9 +41,10 @@ enum class AddressUse {
 [[nodiscard]] std::vector<base::Endpoint> read_listen(Report& report, const TreeNode& value,
                                                       const std::string& place,
                                                       std::vector<PlacedAddress>& all);
-// `source`: an address, a list, or auto (none: the kernel chooses).
+// `source`: an address, a list, or auto (none: the kernel chooses). Each is added to `placed`.
 [[nodiscard]] std::vector<base::Endpoint> read_sources(Report& report, const TreeNode& value,
-                                                       const std::string& place);
+                                                       const std::string& place,
+                                                       std::vector<PlacedSource>& placed);
 [[nodiscard]] traffic::Labels read_labels(Report& report, const TreeNode* value,
                                           const std::string& place);
 

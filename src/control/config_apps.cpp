@@ -79,9 +79,10 @@ void read_keepalive(const Section& parent, traffic::Keepalive& keepalive) {
   section.read("count", keepalive.count, 1, kKeepaliveCountMax);
 }
 
-void read_source(const Section& parent, std::vector<base::Endpoint>& sources) {
+void read_source(const Section& parent, std::vector<base::Endpoint>& sources,
+                 std::vector<PlacedSource>& placed) {
   if (const TreeNode* value = parent.find("source")) {
-    sources = read_sources(parent.report(), *value, parent.path("source"));
+    sources = read_sources(parent.report(), *value, parent.path("source"), placed);
   }
 }
 
@@ -146,7 +147,7 @@ void ModelReader::read_options(const Section& section, traffic::App& app) {
   app.sources = defaults_.sources;
   read_timeouts(section, app.timeouts);
   read_keepalive(section, app.keepalive);
-  read_source(section, app.sources);
+  read_source(section, app.sources, sources_);
 }
 
 void ModelReader::read_services(const Section& section, traffic::App& app) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "shunt/control/config.hpp"
 #include "shunt/traffic/model.hpp"
 #include "src/control/config_address.hpp"
 #include "src/control/config_report.hpp"
@@ -24,17 +25,19 @@ struct AppDefaults {
 // section names.
 void read_timeouts(const Section& parent, traffic::Timeouts& timeouts);
 void read_keepalive(const Section& parent, traffic::Keepalive& keepalive);
-void read_source(const Section& parent, std::vector<base::Endpoint>& sources);
+void read_source(const Section& parent, std::vector<base::Endpoint>& sources,
+                 std::vector<PlacedSource>& placed);
 
 class ModelReader {
  public:
-  // listeners: those that exist besides the apps' (admin.http).
+  // listeners: those that exist besides the apps' (admin.http). sources: the apps' are added to it.
   ModelReader(Report& report, std::string file, AppDefaults defaults,
-              std::vector<PlacedAddress> listeners)
+              std::vector<PlacedAddress> listeners, std::vector<PlacedSource>& sources)
       : report_(report),
         file_(std::move(file)),
         defaults_(std::move(defaults)),
-        listeners_(std::move(listeners)) {}
+        listeners_(std::move(listeners)),
+        sources_(sources) {}
 
   // Reports everything that is wrong; the model is complete only where nothing was.
   [[nodiscard]] traffic::Model read(const Section& top);
@@ -59,6 +62,7 @@ class ModelReader {
   std::string file_;
   AppDefaults defaults_;
   std::vector<PlacedAddress> listeners_;
+  std::vector<PlacedSource>& sources_;
   std::vector<PlacedAddress> targets_;  // the addresses of all nodes
   traffic::Model model_;
   bool services_full_ = false, slots_full_ = false;  // reported once

@@ -33,6 +33,14 @@ struct LogConfig {
   std::string access;  // path, "stdout", or empty: off
 };
 
+// One address of a `source` key, with its place for what only the machine can say of it.
+struct PlacedSource {
+  std::string key;  // "apps.web.source[1]"
+  int line = 0;     // from 1
+  int column = 0;   // from 1
+  base::Endpoint address;
+};
+
 struct Config {
   std::string path;  // as given; for messages
   std::string text;  // the file's content
@@ -43,7 +51,8 @@ struct Config {
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops
   base::Duration shutdown_grace =
-      5 * base::kSecond;  // for connections to end before they are closed
+      5 * base::kSecond;              // for connections to end before they are closed
+  std::vector<PlacedSource> sources;  // of all `source` keys, in the order of the file
   traffic::Model model;
 };
 

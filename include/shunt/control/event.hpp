@@ -18,7 +18,8 @@ struct Event {
   std::string type;     // "switch", "rollback", "refused", "node_health", "node_admin", "panic",
                         // "drained", "drain_deadline", "drain_cancelled", "close",
                         // "close_cancelled", "started", "ready", "stopping",
-                        // "state_recovered", "initial_differs", "not_durable", "limit"
+                        // "state_recovered", "initial_differs", "not_durable", "source_missing",
+                        // "limit"
   std::string app;      // may be empty
   std::string message;  // one sentence for people
   std::string actor;    // who, may be empty
