@@ -24,8 +24,8 @@ constexpr std::uint32_t kHeaderBytesMax = 64 * 1024;
 std::string hint_for_connect(int error) {
   switch (error) {
     case ENOENT:
-      return "is the daemon running (shunt serve)? another socket is named by --socket or "
-             "SHUNT_SOCKET";
+      return "is the daemon running (shunt serve)? another socket is named by --socket PATH or by "
+             "the variable SHUNT_SOCKET";
     case ECONNREFUSED:
       return "the socket is there, but nobody listens: start the daemon with shunt serve";
     case EACCES:
@@ -127,17 +127,29 @@ class Reader {
 
 }  // namespace
 
-std::optional<Failure> Client::send(UnixStream& stream, const Request& request,
-                                    const Patience& patience) const {
-  Step step = stream.connect(path_, patience);
-  if (step.end != StepEnd::kOk) {
+std::optional<Failure> Client::connect(UnixStream& stream, const Patience& patience) const {
+  std::string tried;
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const Step step = stream.connect(paths_[i], patience);
+    if (step.end == StepEnd::kOk) return std::nullopt;
+    const bool absent = step.end == StepEnd::kFailed && step.error == ENOENT;
+    if (!absent) tried.clear();  // only this one counts
+    tried += (tried.empty() ? "" : " and ") + paths_[i];
+    if (absent && i + 1 < paths_.size()) continue;
     return Failure{.sent = false,
                    .why = step.end,
-                   .message = "cannot connect to " + path_ + ": " +
+                   .message = "cannot connect to " + tried + ": " +
                               text_of(step, "closed", "it accepts nobody"),
                    .hint = hint_for_connect(step.error)};
   }
-  step = stream.write_all(serialized(request), patience);
+  SHUNT_CHECK(false);
+  return std::nullopt;
+}
+
+std::optional<Failure> Client::send(UnixStream& stream, const Request& request,
+                                    const Patience& patience) const {
+  if (auto failure = connect(stream, patience)) return failure;
+  Step step = stream.write_all(serialized(request), patience);
   // A peer that answers early (too busy, for one) and closes makes the write fail, but its answer
   // is there to be read; reading tells.
   const bool reset =
@@ -146,7 +158,7 @@ std::optional<Failure> Client::send(UnixStream& stream, const Request& request,
     return Failure{
         .sent = step.bytes > 0,
         .why = step.end,
-        .message = "cannot send to " + path_ + ": " + text_of(step, "closed", "it does not read"),
+        .message = "cannot send to the daemon: " + text_of(step, "closed", "it does not read"),
         .hint = {}};
   }
   return std::nullopt;

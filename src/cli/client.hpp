@@ -45,7 +45,9 @@ struct Failure {
 
 class Client {
  public:
-  explicit Client(std::string socket_path) : path_(std::move(socket_path)) {}
+  // paths: one at least. Each that has no socket hands on to the next; a socket where nobody
+  // listens, or that may not be used, is an answer: the daemon that was meant is not another one.
+  explicit Client(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
   [[nodiscard]] tl::expected<Response, Failure> exchange(const Request& request,
                                                          const Patience& patience) const;
@@ -57,13 +59,12 @@ class Client {
       const Request& request, const Patience& patience, base::Duration headers_within,
       const std::function<bool(std::string_view)>& piece) const;
 
-  [[nodiscard]] const std::string& socket_path() const noexcept { return path_; }
-
  private:
+  [[nodiscard]] std::optional<Failure> connect(UnixStream& stream, const Patience& patience) const;
   [[nodiscard]] std::optional<Failure> send(UnixStream& stream, const Request& request,
                                             const Patience& patience) const;
 
-  std::string path_;
+  std::vector<std::string> paths_;
 };
 
 // For one segment of a path, or one value of a query.

@@ -46,14 +46,17 @@ Environment process_environment(std::vector<std::string> arguments) {
   };
 }
 
-std::string admin_socket_path(const Environment& environment, const std::string& flag) {
-  if (!flag.empty()) return flag;
-  if (std::string path = environment.variable("SHUNT_SOCKET"); !path.empty()) return path;
+std::vector<std::string> admin_socket_paths(const Environment& environment,
+                                            const std::string& flag) {
+  if (!flag.empty()) return {flag};
+  if (std::string path = environment.variable("SHUNT_SOCKET"); !path.empty()) return {path};
+  std::vector<std::string> paths;
   if (environment.uid != 0) {
     const std::string runtime = environment.variable("XDG_RUNTIME_DIR");
-    if (!runtime.empty()) return runtime + "/shunt/admin.sock";
+    if (!runtime.empty()) paths.push_back(runtime + "/shunt/admin.sock");
   }
-  return "/run/shunt/admin.sock";
+  paths.push_back(environment.system_socket);
+  return paths;
 }
 
 }  // namespace shunt::cli

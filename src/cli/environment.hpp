@@ -24,14 +24,16 @@ struct Environment {
   std::vector<std::string> arguments;  // verb and flags as given, for the commands that it suggests
   std::function<std::string(const char* name)> variable;  // empty where unset
   std::function<std::int64_t()> wall_ms;                  // milliseconds since 1970
+  std::string system_socket = "/run/shunt/admin.sock";    // of the shipped unit
 };
 
 // The real one: standard streams, getenv, clock.
 [[nodiscard]] Environment process_environment(std::vector<std::string> arguments);
 
-// --socket, else SHUNT_SOCKET, else $XDG_RUNTIME_DIR/shunt/admin.sock for unprivileged users who
-// have one, else /run/shunt/admin.sock.
-[[nodiscard]] std::string admin_socket_path(const Environment& environment,
-                                            const std::string& flag);
+// Where to look for the daemon, in this order: --socket alone, else SHUNT_SOCKET alone, else for
+// unprivileged users who have one $XDG_RUNTIME_DIR/shunt/admin.sock, and then for everybody the
+// system's. One at least.
+[[nodiscard]] std::vector<std::string> admin_socket_paths(const Environment& environment,
+                                                          const std::string& flag);
 
 }  // namespace shunt::cli

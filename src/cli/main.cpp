@@ -60,7 +60,8 @@ std::string overview(const std::vector<std::unique_ptr<Verb>>& all) {
   return text +
          "\nshunt VERB --help shows a verb's flags, examples and exit codes; shunt --version the "
          "version.\n"
-         "The daemon is found by --socket, by SHUNT_SOCKET, or at its default path.\n";
+         "The daemon is found by --socket, else by SHUNT_SOCKET, else at\n"
+         "$XDG_RUNTIME_DIR/shunt/admin.sock (not for root), then at /run/shunt/admin.sock.\n";
 }
 
 int usage_error(const Environment& environment, const std::string& text, const std::string& verb) {

@@ -44,7 +44,8 @@ void CommonOptions::declare(Parser& parser) {
       {.names = "--app", .help = "which app; not needed where there is only one", .value = "NAME"},
       app);
   parser.add_text({.names = "--socket",
-                   .help = "the daemon's admin socket (else SHUNT_SOCKET, else the default)",
+                   .help = "the daemon's admin socket; else SHUNT_SOCKET; else "
+                           "$XDG_RUNTIME_DIR/shunt/admin.sock, then /run/shunt/admin.sock",
                    .value = "PATH"},
                   socket);
   parser.add_switch({.names = "--json", .help = "print the daemon's answer as it is"}, json);

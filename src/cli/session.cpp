@@ -17,7 +17,7 @@ constexpr base::Duration kReadWithin = 10 * base::kSecond;
 Session::Session(const Environment& environment, const CommonOptions& options)
     : environment_(environment),
       options_(options),
-      client_(admin_socket_path(environment, options.socket)) {
+      client_(admin_socket_paths(environment, options.socket)) {
   if (options.timeout) patience_.deadline = base::monotonic_now() + *options.timeout;
   patience_.interrupt_fd = interrupt_.fd();
 }

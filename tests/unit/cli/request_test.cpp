@@ -1,7 +1,15 @@
 // What each verb asks of the daemon: method, path, headers and body.
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "shunt/base/unique_fd.hpp"
 #include "src/cli/json.hpp"
 #include "tests/unit/cli/answers.hpp"
 #include "tests/unit/cli/scripted_daemon.hpp"
@@ -119,11 +127,45 @@ TEST(Socket, IsTheFlagThenTheVariableThenTheDefaultOfTheUser) {
   const RunOptions elsewhere{.variables = {{"SHUNT_SOCKET", "/nowhere/from-variable"}}};
   EXPECT_EQ(run_line("diff --socket " + daemon.socket_path(), elsewhere).code, 0);
   EXPECT_THAT(run_line("diff", elsewhere).err, ::testing::HasSubstr("/nowhere/from-variable"));
-  const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/run"}}, .uid = 1000};
-  EXPECT_THAT(run_line("diff", user).err, ::testing::HasSubstr("/nowhere/run/shunt/admin.sock"));
-  const RunOptions root{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/run"}}, .uid = 0};
-  EXPECT_THAT(run_line("diff --timeout 1s", root).err,
-              ::testing::Not(::testing::HasSubstr("nowhere")));
+  const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/user"}}, .uid = 1000};
+  EXPECT_EQ(
+      run_line("diff", user).err,
+      "cannot connect to /nowhere/user/shunt/admin.sock and /nowhere/run/shunt/admin.sock: No "
+      "such file or directory\n"
+      "is the daemon running (shunt serve)? another socket is named by --socket PATH or by the "
+      "variable SHUNT_SOCKET\n");
+  const RunOptions root{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/user"}}, .uid = 0};
+  EXPECT_THAT(run_line("diff", root).err,
+              ::testing::StartsWith("cannot connect to /nowhere/run/shunt/admin.sock: No such"));
+}
+
+TEST(Socket, IsTheSystemsWhereTheUserHasNone) {
+  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/user"}},
+                        .uid = 1000,
+                        .system_socket = daemon.socket_path()};
+  EXPECT_EQ(run_line("diff", user).code, 0);
+}
+
+TEST(Socket, OfTheUserWhereNobodyListensIsNotPassedOver) {
+  std::string runtime = (std::filesystem::temp_directory_path() / "shunt-cli-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(runtime.data()), nullptr);
+  std::filesystem::create_directory(runtime + "/shunt");
+  const std::string path = runtime + "/shunt/admin.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  const base::UniqueFd left_over(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(left_over.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", runtime}},
+                        .uid = 1000,
+                        .system_socket = daemon.socket_path()};
+  const Ran ran = run_line("diff", user);
+  EXPECT_EQ(ran.code, 6);
+  EXPECT_THAT(ran.err, ::testing::StartsWith("cannot connect to " + path + ": Connection refused"));
+  EXPECT_TRUE(daemon.seen().empty());
+  std::filesystem::remove_all(runtime);
 }
 
 }  // namespace

@@ -156,6 +156,7 @@ Ran run_words(const std::vector<std::string>& words, const RunOptions& options) 
             return found == options.variables.end() ? std::string() : found->second;
           },
       .wall_ms = [] { return kNowMs; },
+      .system_socket = options.system_socket,
   };
   const Hooks hooks{.version = "9.9.9", .serve = {}, .check = {}};
   const int code = run_in(environment, hooks);

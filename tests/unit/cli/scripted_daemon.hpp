@@ -71,6 +71,7 @@ struct RunOptions {
   bool color = false;
   std::uint32_t width = 0;
   unsigned uid = 0;
+  std::string system_socket = "/nowhere/run/shunt/admin.sock";
 };
 
 // arguments: words separated by single spaces.
