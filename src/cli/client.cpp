@@ -1,5 +1,6 @@
 #include "src/cli/client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "shunt/base/check.hpp"
+#include "src/cli/json.hpp"
 
 namespace shunt::cli {
 namespace {
@@ -20,6 +22,10 @@ using Parser = http::response_parser<http::string_body>;
 // ours.
 constexpr std::uint64_t kBodyBytesMax = 64 * 1024 * 1024;
 constexpr std::uint32_t kHeaderBytesMax = 64 * 1024;
+// A daemon with too many clients is asked again: most of them are done within milliseconds.
+constexpr base::Duration kBusyWithin = 2 * base::kSecond;
+constexpr base::Duration kBusyPauseFirst = 20 * base::kMillisecond;
+constexpr base::Duration kBusyPauseMax = 200 * base::kMillisecond;
 
 std::string hint_for_connect(int error) {
   switch (error) {
@@ -78,6 +84,26 @@ Failure no_answer(const Step& step) {
           .hint = {}};
 }
 
+// A Unix socket that is closed with bytes in its queue resets its peer (unix(7): ECONNRESET), one
+// whose bytes have been read ends it in an orderly way.
+bool is_reset(const Step& step) {
+  return step.end == StepEnd::kFailed && (step.error == EPIPE || step.error == ECONNRESET);
+}
+
+bool turned_away(const tl::expected<Response, Failure>& result) {
+  if (!result) return result.error().turned_away;
+  if (result->status != 503) return false;
+  const auto problem = parse_object(result->body);
+  return problem && raw_at(*problem, "kind") == "busy";
+}
+
+// Whether doing it twice is harmless.
+bool is_repeatable(const Request& request) {
+  return request.method == "GET" ||
+         std::any_of(request.headers.begin(), request.headers.end(),
+                     [](const auto& header) { return header.first == "Idempotency-Key"; });
+}
+
 Failure not_http(const boost::system::error_code& error) {
   return {.sent = true,
           .why = StepEnd::kFailed,
@@ -108,7 +134,11 @@ class Reader {
       if (error || !parser_.is_done()) return no_answer(step);
       return std::nullopt;
     }
-    if (step.end != StepEnd::kOk) return no_answer(step);
+    if (step.end != StepEnd::kOk) {
+      Failure failure = no_answer(step);
+      failure.turned_away = is_reset(step) && !parser_.got_some();
+      return failure;
+    }
     rest_.append(buffer.data(), step.bytes);
     while (!rest_.empty() && !parser_.is_done()) {
       const std::size_t used = parser_.put(boost::asio::buffer(rest_), error);
@@ -152,20 +182,45 @@ std::optional<Failure> Client::send(UnixStream& stream, const Request& request,
   Step step = stream.write_all(serialized(request), patience);
   // A peer that answers early (too busy, for one) and closes makes the write fail, but its answer
   // is there to be read; reading tells.
-  const bool reset =
-      step.end == StepEnd::kFailed && (step.error == EPIPE || step.error == ECONNRESET);
-  if (step.end != StepEnd::kOk && !(reset && step.bytes > 0)) {
+  if (step.end != StepEnd::kOk && !(is_reset(step) && step.bytes > 0)) {
     return Failure{
         .sent = step.bytes > 0,
         .why = step.end,
         .message = "cannot send to the daemon: " + text_of(step, "closed", "it does not read"),
-        .hint = {}};
+        .hint = {},
+        .turned_away = is_reset(step)};
   }
   return std::nullopt;
 }
 
-tl::expected<Response, Failure> Client::exchange(const Request& request,
-                                                 const Patience& patience) const {
+Client::Result Client::patiently(const Request& request, const Patience& patience,
+                                 const std::function<Result()>& once) {
+  const base::Instant until = base::monotonic_now() + kBusyWithin;
+  base::Duration pause = kBusyPauseFirst;
+  for (;;) {
+    Result result = once();
+    if (!turned_away(result) || !is_repeatable(request)) return result;
+    const base::Instant next = base::monotonic_now() + pause;
+    if (next > until || (patience.deadline && next > *patience.deadline)) return result;
+    Patience sleep = patience;
+    sleep.deadline = next;
+    if (await(-1, 0, sleep) == StepEnd::kInterrupted) return result;
+    pause = std::min(pause * 2, kBusyPauseMax);
+  }
+}
+
+Client::Result Client::exchange(const Request& request, const Patience& patience) const {
+  return patiently(request, patience, [&] { return exchange_once(request, patience); });
+}
+
+Client::Result Client::stream(const Request& request, const Patience& patience,
+                              base::Duration headers_within,
+                              const std::function<bool(std::string_view)>& piece) const {
+  return patiently(request, patience,
+                   [&] { return stream_once(request, patience, headers_within, piece); });
+}
+
+Client::Result Client::exchange_once(const Request& request, const Patience& patience) const {
   UnixStream stream;
   if (auto failure = send(stream, request, patience)) return tl::unexpected(*std::move(failure));
   Parser parser;
@@ -179,9 +234,9 @@ tl::expected<Response, Failure> Client::exchange(const Request& request,
   return take(parser);
 }
 
-tl::expected<Response, Failure> Client::stream(
-    const Request& request, const Patience& patience, base::Duration headers_within,
-    const std::function<bool(std::string_view)>& piece) const {
+Client::Result Client::stream_once(const Request& request, const Patience& patience,
+                                   base::Duration headers_within,
+                                   const std::function<bool(std::string_view)>& piece) const {
   Patience first = patience;
   const base::Instant header_deadline = base::monotonic_now() + headers_within;
   first.deadline =

@@ -41,6 +41,9 @@ struct Failure {
   StepEnd why = StepEnd::kFailed;
   std::string message;  // "cannot connect to /run/shunt/admin.sock: no such file or directory"
   std::string hint;     // the way out; may be empty
+  // The daemon closed before it had read all of the request, and said nothing: it does that where
+  // even those that it would tell so are too many.
+  bool turned_away = false;
 };
 
 class Client {
@@ -49,17 +52,27 @@ class Client {
   // listens, or that may not be used, is an answer: the daemon that was meant is not another one.
   explicit Client(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
+  // Where the daemon has too many clients it is tried again for two seconds or until patience ends:
+  // a rollback must get in. What changes something is repeated only with its Idempotency-Key.
   [[nodiscard]] tl::expected<Response, Failure> exchange(const Request& request,
                                                          const Patience& patience) const;
 
   // Follows a response without an end. The pieces of a body of status 200 go to `piece`, until that
   // answers false, the peer closes, or patience ends. `headers_within` bounds the time up to the
-  // header. Any other status comes back with its whole body.
+  // header, of each try: too many clients are met as above. Any other status comes back with its
+  // whole body.
   [[nodiscard]] tl::expected<Response, Failure> stream(
       const Request& request, const Patience& patience, base::Duration headers_within,
       const std::function<bool(std::string_view)>& piece) const;
 
  private:
+  using Result = tl::expected<Response, Failure>;
+  [[nodiscard]] static Result patiently(const Request& request, const Patience& patience,
+                                        const std::function<Result()>& once);
+  [[nodiscard]] Result exchange_once(const Request& request, const Patience& patience) const;
+  [[nodiscard]] Result stream_once(const Request& request, const Patience& patience,
+                                   base::Duration headers_within,
+                                   const std::function<bool(std::string_view)>& piece) const;
   [[nodiscard]] std::optional<Failure> connect(UnixStream& stream, const Patience& patience) const;
   [[nodiscard]] std::optional<Failure> send(UnixStream& stream, const Request& request,
                                             const Patience& patience) const;

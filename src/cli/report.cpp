@@ -89,6 +89,11 @@ std::string headline_of(int status, const json::object& problem) {
   if (kind == "not_found") return with_detail("not found");
   if (kind == "invalid" || kind == "bad_request") return with_detail("invalid request");
   if (kind == "unavailable") return with_detail("unavailable");
+  if (kind == "busy") {
+    return "the daemon has too many clients, for seconds now; nothing changed: try again, or end "
+           "some "
+           "of those that follow events or wait";
+  }
   const std::string title = text_at(problem, "title");
   return with_detail(title.empty() ? "HTTP status " + std::to_string(status) : title);
 }

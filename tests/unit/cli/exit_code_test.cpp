@@ -63,6 +63,43 @@ TEST(Exit1, WhereTheDecisionCannotBeStored) {
   EXPECT_EQ(ran.err, "unavailable: disk full\n");
 }
 
+const std::string kBusy = http(503, answers::problem("busy", "as many clients as may are there"));
+
+TEST(TooManyClients, AreOutlastedByARepeatWithTheSameKey) {
+  ScriptedDaemon daemon(in_turn({kBusy, kBusy, http(200, answers::switched)}));
+  const Ran ran = run_at(daemon, "switch green");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const auto requests = daemon.seen();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[0].headers.at("idempotency-key"), requests[2].headers.at("idempotency-key"));
+  ScriptedDaemon reading(in_turn({kBusy, http(200, answers::snapshot(answers::app(0)))}));
+  EXPECT_EQ(run_at(reading, "status").code, 0);
+  ScriptedDaemon follower(in_turn({kBusy, http(403, answers::problem("forbidden", "enough"))}));
+  EXPECT_THAT(run_at(follower, "events --follow").err, HasSubstr("enough"));
+}
+
+TEST(TooManyClients, ThatStayAreToldAtTheTime) {
+  ScriptedDaemon daemon(in_turn({kBusy}));
+  const Ran ran = run_at(daemon, "switch green --timeout 100ms");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, StartsWith("the daemon has too many clients"));
+  EXPECT_GE(daemon.seen().size(), 2U);
+}
+
+TEST(TooManyClients, RepeatNothingThatHasNoKey) {
+  ScriptedDaemon daemon(in_turn({kBusy, http(200, answers::switched)}));
+  EXPECT_EQ(run_at(daemon, "switch green --dry-run").code, 1);
+  EXPECT_EQ(daemon.seen().size(), 1U);
+}
+
+TEST(TooManyClients, AreWhatADaemonMeansThatClosesUnread) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::switched)}));
+  daemon.turn_away(2);
+  const Ran ran = run_at(daemon, "switch green");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(daemon.seen().size(), 1U);
+}
+
 TEST(Exit1, OfDiffWhereThereIsDrift) {
   ScriptedDaemon daemon(
       in_turn({http(200, R"({"app": "web", "drift": ["initial is green, active is blue"]})")}));

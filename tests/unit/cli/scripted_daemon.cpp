@@ -83,6 +83,10 @@ void ScriptedDaemon::serve() {
   };
   while (readable(listener_.get())) {
     base::UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (turned_away_ > 0) {
+      if (readable(client.get())) --turned_away_;
+      continue;
+    }
     std::string bytes;
     std::optional<SeenRequest> request;
     while (!request && readable(client.get())) {

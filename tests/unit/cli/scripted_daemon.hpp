@@ -2,6 +2,7 @@
 // down beforehand, and which remembers what it was asked.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,6 +35,8 @@ class ScriptedDaemon {
   ScriptedDaemon& operator=(const ScriptedDaemon&) = delete;
 
   [[nodiscard]] const std::string& socket_path() const noexcept { return path_; }
+  // The next so many connections are closed once something of their request is there, and unread.
+  void turn_away(int connections) { turned_away_ = connections; }
   [[nodiscard]] std::vector<SeenRequest> seen() const;
   // The only request; a failure of the test where there was none or more.
   [[nodiscard]] SeenRequest only_request() const;
@@ -46,6 +49,7 @@ class ScriptedDaemon {
   std::string path_;
   base::UniqueFd listener_;
   base::UniqueFd stop_;
+  std::atomic<int> turned_away_ = 0;
   mutable std::mutex mutex_;
   std::vector<SeenRequest> seen_;  // guarded by mutex_
   std::thread thread_;
