@@ -70,6 +70,11 @@ void write_node(JsonWriter& json, const control::NodeStatus& node) {
   json.field("connections", node.connections);
   json.field("connect_errors", node.connect_errors);
   write_endpoints(json, "addresses", node.addresses);
+  if (node.drain) {
+    write_drain(json, *node.drain);
+  } else {
+    json.field_null("drain");
+  }
   json.end_object();
 }
 

@@ -15,8 +15,6 @@ std::string_view meaning_of(int code) {
   switch (code) {
     case kDone:
       return "done; also where there was nothing to do (changed: false)";
-    case kFailed:
-      return "failed";
     case kUsage:
       return "the command line or the request makes no sense";
     case kRefused:
@@ -43,8 +41,8 @@ std::string epilogue_of(const Manual& manual) {
   for (const std::string& example : manual.examples) text += "  " + example + '\n';
   text += "\nExit codes:\n";
   for (const int code : manual.exit_codes) {
-    text +=
-        "  " + padded_right(std::to_string(code), 3) + "  " + std::string(meaning_of(code)) + '\n';
+    const std::string meaning = code == kFailed ? manual.failed : std::string(meaning_of(code));
+    text += "  " + padded_right(std::to_string(code), 3) + "  " + meaning + '\n';
   }
   return text;
 }

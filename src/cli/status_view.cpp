@@ -159,8 +159,11 @@ class Renderer {
   }
 
   static std::string drain_of(const json::object& pool) {
-    if (raw_at(pool, "state") == "active") return {};
-    const json::object& drain = object_at(pool, "drain");
+    return raw_at(pool, "state") == "active" ? "" : drain_text(object_at(pool, "drain"));
+  }
+
+  // Of a pool or a node.
+  static std::string drain_text(const json::object& drain) {
     std::string text;
     if (const auto oldest = number_at(drain, "oldest_ns"); oldest != 0) {
       text += ", oldest " + base::format_duration_brief(oldest);
@@ -211,6 +214,7 @@ class Renderer {
     }
     if (admin != "ready") text += ", " + paint(admin, Color::kYellow);
     text += ", " + counted(number_at(node, "established"), "connection");
+    text += drain_text(object_at(node, "drain"));
     if (const auto weight = number_at(node, "weight"); weight != 1) {
       text += ", weight " + std::to_string(weight);
     }

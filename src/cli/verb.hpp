@@ -18,6 +18,7 @@ struct Manual {
   std::string summary;                // one line, as in `shunt --help`
   std::vector<std::string> examples;  // whole commands
   std::vector<int> exit_codes;        // which of ExitCode it can end with
+  std::string failed = "failed";      // what kFailed means for it
 };
 
 // Used once: declare() binds the flags to the object's members, run() reads them.

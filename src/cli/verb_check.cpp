@@ -24,7 +24,8 @@ class Check final : public Verb {
             .summary = "check a configuration file, all errors at once; touches nothing",
             .examples = {"shunt check",
                          "shunt check new.yaml && sudo cp new.yaml /etc/shunt/shunt.yaml"},
-            .exit_codes = {kDone, kFailed, kUsage}};
+            .exit_codes = {kDone, kFailed, kUsage},
+            .failed = "the file has errors"};
   }
 
   void declare(Parser& parser) override {

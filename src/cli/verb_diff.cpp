@@ -15,7 +15,8 @@ class Diff final : public Verb {
     return {.name = "diff",
             .summary = "where the running state differs from the file",
             .examples = {"shunt diff || echo 'the file does not say what runs'"},
-            .exit_codes = {kDone, kFailed, kUsage, kUnreachable}};
+            .exit_codes = {kDone, kFailed, kUsage, kUnreachable},
+            .failed = "there is a difference; also: not found, no answer"};
   }
 
   void declare(Parser& parser) override { common_.declare(parser); }

@@ -31,6 +31,13 @@ RelayFilter of_pool(traffic::AppId app, traffic::PoolId pool) {
   return target;
 }
 
+RelayFilter of_node(traffic::AppId app, traffic::NodeSlot slot) {
+  RelayFilter target;
+  target.app = app;
+  target.node = slot;
+  return target;
+}
+
 bool same(const RelayFilter& a, const RelayFilter& b) {
   return a.app == b.app && a.pool == b.pool && a.node == b.node && a.connection == b.connection;
 }
@@ -58,10 +65,7 @@ void Drains::begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant 
 
 void Drains::begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
                         base::Instant now) {
-  RelayFilter target;
-  target.app = places_[slot].app;
-  target.node = slot;
-  begin({target, CloseCause::kDrainDeadline, deadline, over, 0, 0}, now);
+  begin({of_node(places_[slot].app, slot), CloseCause::kDrainDeadline, deadline, over, 0, 0}, now);
 }
 
 void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
@@ -70,10 +74,7 @@ void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_v
 }
 
 void Drains::cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now) {
-  RelayFilter target;
-  target.app = places_[slot].app;
-  target.node = slot;
-  cancel(target, false, by, now);
+  cancel(of_node(places_[slot].app, slot), false, by, now);
 }
 
 void Drains::begin(const Order& drain, base::Instant now) {
@@ -274,22 +275,36 @@ std::string Drains::ending(traffic::AppId app) const {
   return listed(items, kEndingTold);
 }
 
-DrainStatus Drains::status(traffic::AppId app, traffic::PoolId pool, base::Instant now) const {
-  DrainStatus status;
-  const traffic::Pool& nodes = model_.apps[app].pools[pool];
-  status.remaining = load_of(data_plane_, nodes).held();
+void Drains::add_closing(DrainStatus& status, const RelayFilter& target, base::Instant now) const {
   for (const Order& order : orders_) {
-    if (!same(order.target, of_pool(app, pool))) continue;
+    if (!same(order.target, target)) continue;
     status.closing = status.closing || order.close_until != 0;
     if (order.deadline != 0) {
       status.deadline_in = order.deadline > now ? order.deadline - now : 0;
     }
   }
-  if (status.remaining == 0) return status;  // the last survey is older than that
-  for (const traffic::Node& node : nodes.nodes) {
-    const base::Instant oldest = oldest_[node.slot];
-    if (oldest != 0 && oldest < now) status.oldest = std::max(status.oldest, now - oldest);
-  }
+}
+
+void Drains::add_age(DrainStatus& status, traffic::NodeSlot slot, base::Instant now) const {
+  if (status.remaining == 0) return;  // the last survey is older than that
+  const base::Instant oldest = oldest_[slot];
+  if (oldest != 0 && oldest < now) status.oldest = std::max(status.oldest, now - oldest);
+}
+
+DrainStatus Drains::status(traffic::AppId app, traffic::PoolId pool, base::Instant now) const {
+  DrainStatus status;
+  const traffic::Pool& nodes = model_.apps[app].pools[pool];
+  status.remaining = load_of(data_plane_, nodes).held();
+  add_closing(status, of_pool(app, pool), now);
+  for (const traffic::Node& node : nodes.nodes) add_age(status, node.slot, now);
+  return status;
+}
+
+DrainStatus Drains::status(traffic::NodeSlot slot, base::Instant now) const {
+  DrainStatus status;
+  status.remaining = load_of(data_plane_, slot).held();
+  add_closing(status, of_node(places_[slot].app, slot), now);
+  add_age(status, slot, now);
   return status;
 }
 

@@ -68,6 +68,7 @@ class Drains {
   [[nodiscard]] std::string ending(traffic::AppId app) const;
   [[nodiscard]] DrainStatus status(traffic::AppId app, traffic::PoolId pool,
                                    base::Instant now) const;
+  [[nodiscard]] DrainStatus status(traffic::NodeSlot slot, base::Instant now) const;
 
  private:
   struct Order {
@@ -92,6 +93,8 @@ class Drains {
   void announce(const Order& order, const char* type, std::string message,
                 std::vector<std::pair<std::string, std::string>> fields = {}) const;
   void announce_cancelled(const Order& order, std::string_view by) const;
+  void add_closing(DrainStatus& status, const proxy::RelayFilter& target, base::Instant now) const;
+  void add_age(DrainStatus& status, traffic::NodeSlot slot, base::Instant now) const;
   void survey();
 
   const traffic::Model& model_;

@@ -104,6 +104,9 @@ class AppReport {
     status.connections = load.connections;
     status.connect_errors = load.connect_errors;
     status.addresses = node.addresses;
+    if (status.admin != traffic::AdminState::kReady) {
+      status.drain = sources_.drains.status(node.slot, now_);
+    }
     return status;
   }
 

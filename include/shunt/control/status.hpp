@@ -14,6 +14,14 @@
 
 namespace shunt::control {
 
+// Connections that a pool which is not active, or a drained node, still holds.
+struct DrainStatus {
+  std::uint64_t remaining = 0;
+  base::Duration oldest = 0;  // age of the oldest connection; 0: none, or not surveyed
+  std::optional<base::Duration> deadline_in;  // until closing begins; empty: no deadline
+  bool closing = false;                       // paced closing runs
+};
+
 struct NodeStatus {
   std::string name;
   traffic::Labels labels;
@@ -27,14 +35,7 @@ struct NodeStatus {
   std::uint64_t connections = 0;          // total
   std::uint64_t connect_errors = 0;       // total
   std::vector<base::Endpoint> addresses;  // by service of the app
-};
-
-// Connections that a pool which is not active, or a drained node, still holds.
-struct DrainStatus {
-  std::uint64_t remaining = 0;
-  base::Duration oldest = 0;  // age of the oldest connection; 0: none, or not surveyed
-  std::optional<base::Duration> deadline_in;  // until closing begins; empty: no deadline
-  bool closing = false;                       // paced closing runs
+  std::optional<DrainStatus> drain;       // where its admin state is not ready
 };
 
 struct PoolStatus {

@@ -171,7 +171,11 @@ TEST(StatusJson, IsAsDocumented) {
   pool.state = traffic::PoolState::kKept;
   pool.rollback_target = true;
   pool.drain = {.remaining = 3, .oldest = 4, .deadline_in = 5, .closing = true};
-  pool.node_list = {node};
+  control::NodeStatus drained = node;
+  drained.name = "n2";
+  drained.admin = traffic::AdminState::kDrain;
+  drained.drain = {.remaining = 1, .oldest = 2};
+  pool.node_list = {node, drained};
   control::ServiceStatus service;
   service.name = "default";
   service.listen = {base::Endpoint::parse("[::1]:8080").value()};
@@ -200,7 +204,11 @@ TEST(StatusJson, IsAsDocumented) {
         "drain": {"remaining": 3, "oldest_ns": 4, "deadline_in_ns": 5, "closing": true},
         "node_list": [{"name": "n1", "labels": {"zone": "a"}, "weight": 1, "admin": "ready",
           "health": "up", "last_failure": "", "since_ns": 0, "established": 0, "connecting": 0,
-          "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"]}]}],
+          "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"], "drain": null},
+          {"name": "n2", "labels": {"zone": "a"}, "weight": 1, "admin": "drain",
+          "health": "up", "last_failure": "", "since_ns": 0, "established": 0, "connecting": 0,
+          "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"],
+          "drain": {"remaining": 1, "oldest_ns": 2, "deadline_in_ns": null, "closing": false}}]}],
       "drift": ["initial is green, active is blue"]}]})");
 }
 

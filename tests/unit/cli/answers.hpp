@@ -63,7 +63,11 @@ inline std::string app(int left, const std::string& active = "green",
          (health == "up" ? "" : "http: connection refused") + R"(",
        "since_ns": 754000000000, "established": )" +
          count + R"(, "connecting": 0,
-       "connect_errors": 7}]}],
+       "connect_errors": 7, "drain": )" +
+         (admin == "ready" ? std::string("null")
+                           : R"({"remaining": )" + count + R"(, "oldest_ns": 7200000000000,
+         "deadline_in_ns": 300000000000, "closing": false})") +
+         R"(}]}],
    "drift": []})";
 }
 

@@ -27,13 +27,13 @@ TEST(Status, ReadsAtAGlance) {
 }
 
 TEST(Status, ShowsNodesInTrouble) {
-  EXPECT_EQ(
-      status_of(answers::app(3, "green", "maint", "down"), "").out,
-      "web  LIVE green   epoch 42, switched 3m12s ago\n"
-      "  green  active  1/2 up  8112 connections\n"
-      "    g2  down 12m34s, maint, 3 connections, 7 connect errors   http: connection refused\n"
-      "  blue   kept    1/1 up     3 connections, oldest 3h   rollback: yes\n"
-      "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+  EXPECT_EQ(status_of(answers::app(3, "green", "maint", "down"), "").out,
+            "web  LIVE green   epoch 42, switched 3m12s ago\n"
+            "  green  active  1/2 up  8112 connections\n"
+            "    g2  down 12m34s, maint, 3 connections, oldest 2h, closed in 5m, 7 connect errors  "
+            " http: connection refused\n"
+            "  blue   kept    1/1 up     3 connections, oldest 3h   rollback: yes\n"
+            "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
 }
 
 TEST(Status, OfAPoolShowsEveryNodeOfItAlone) {

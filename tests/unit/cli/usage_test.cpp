@@ -43,6 +43,12 @@ TEST(Help, OfEachVerbHasExamplesAndExitCodes) {
   EXPECT_THAT(run_line("switch --help").out, HasSubstr("7    sent, outcome unknown"));
 }
 
+TEST(Help, SaysWhatExitCode1MeansWhereItIsNoFailure) {
+  EXPECT_THAT(run_line("diff --help").out, HasSubstr("\n  1    there is a difference; also: "));
+  EXPECT_THAT(run_line("check --help").out, HasSubstr("\n  1    the file has errors\n"));
+  EXPECT_THAT(run_line("switch --help").out, HasSubstr("\n  1    failed\n"));
+}
+
 TEST(Version, IsTheOneOfTheHooks) {
   EXPECT_EQ(run_line("--version").out, "shunt 9.9.9\n");
 }

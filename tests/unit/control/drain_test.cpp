@@ -145,6 +145,31 @@ Command drain_b1(base::Duration deadline) {
   return command;
 }
 
+TEST(Drain, OfANodeIsInItsStatusUntilItIsReady) {
+  ControlRig rig;
+  rig.start();
+  put_connections(rig);
+  rig.data_plane->worker[0].oldest = {{0, base::monotonic_now() - 60 * base::kSecond}};
+  const auto drain = [&rig] { return rig.app().pools[0].node_list[0].drain; };
+  EXPECT_FALSE(drain());
+  rig.run(drain_b1(3600 * base::kSecond));
+  rig.run_until([&] { return drain() && drain()->oldest != 0; });
+  EXPECT_EQ(drain()->remaining, 2U);
+  EXPECT_GE(drain()->oldest, 60 * base::kSecond);
+  ASSERT_TRUE(drain()->deadline_in);
+  EXPECT_LE(*drain()->deadline_in, 3600 * base::kSecond);
+  EXPECT_GT(*drain()->deadline_in, 3000 * base::kSecond);
+  EXPECT_FALSE(drain()->closing);
+  EXPECT_FALSE(rig.app().pools[0].node_list[1].drain);
+  rig.run(drain_b1(0));
+  rig.run_until([&] { return drain()->closing; });
+  rig.run(admin_command({"b1"}, AdminState::kReady));
+  EXPECT_FALSE(drain());
+  rig.run(admin_command({"b1"}, AdminState::kMaint));
+  EXPECT_EQ(drain()->remaining, 2U);
+  EXPECT_FALSE(drain()->deadline_in);
+}
+
 TEST(Drain, ThatClosesIsGivenMoreTime) {
   ControlRig rig;
   with_connections(rig).run(drain_b1(0));
