@@ -179,10 +179,12 @@ void Daemon::announce() {
       listening += (listening.empty() ? "" : ", ") + address.to_string();
     }
   }
-  const std::string text = summary_of(config_) + "; listening on " + listening + "; " +
-                           plural(data_plane_->workers(), "worker") + ", room for " +
-                           plural(capacity_.connections, "connection") + " (" +
-                           std::to_string(capacity_.descriptors) + " descriptors)";
+  const std::string text =
+      summary_of(config_) + "; listening on " + listening + "; " +
+      plural(data_plane_->workers(), "worker") + ", room for " +
+      plural(capacity_.connections, "connection") + " (" + std::to_string(capacity_.descriptors) +
+      " descriptors)" + words_on_ports(config_.model, local_port_range(), capacity_.connections) +
+      words_on_kernel(data_plane_->features());
   control::Event event;
   event.type = "started";
   event.message = text;

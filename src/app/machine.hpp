@@ -2,12 +2,16 @@
 // functions that ask the kernel, which are handed in so that tests can stand in for it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shunt/base/endpoint.hpp"
 #include "shunt/control/config.hpp"
+#include "shunt/traffic/model.hpp"
 
 namespace shunt::app {
 
@@ -19,5 +23,28 @@ namespace shunt::app {
 // later.
 [[nodiscard]] std::vector<control::ConfigError> missing_sources(
     const control::Config& config, const std::function<bool(const base::Endpoint&)>& bindable);
+
+// Ports that the kernel chooses from for a connect, towards one node and from one source address.
+// range: the text of net.ipv4.ip_local_port_range, "32768\t60999"; 0 where it is no such thing.
+[[nodiscard]] std::uint32_t ports_in(std::string_view range);
+[[nodiscard]] std::string local_port_range();  // the text; empty where it cannot be read
+
+// The pool that local ports bound most: each of its addresses takes one connection a port and
+// source address. Pools with a Unix socket are not bounded so.
+struct PortBound {
+  std::string app;
+  std::string pool;
+  std::uint64_t ways = 0;  // pairs of a node's address and a source address
+  std::uint64_t connections = 0;
+};
+[[nodiscard]] std::optional<PortBound> tightest_port_bound(const traffic::Model& model,
+                                                           std::uint32_t ports);
+
+// For the start-up line, each with "; " before it; empty where there is nothing to say.
+// capacity: connections that descriptors allow.
+[[nodiscard]] std::string words_on_ports(const traffic::Model& model, std::string_view port_range,
+                                         std::uint32_t capacity);
+// features: DataPlane::features(). What is missing below Linux 6.1 and what that costs.
+[[nodiscard]] std::string words_on_kernel(std::string_view features);
 
 }  // namespace shunt::app

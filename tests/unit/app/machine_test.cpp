@@ -51,5 +51,60 @@ TEST(Sources, AreAskedOfTheKernel) {
   EXPECT_FALSE(can_bind(*base::Endpoint::parse("192.0.2.1")));
 }
 
+TEST(LocalPorts, AreCountedFromTheKernelsText) {
+  EXPECT_EQ(ports_in("32768\t60999\n"), 28232U);
+  EXPECT_EQ(ports_in("1024 1024"), 1U);
+  for (const char* text : {"", "x", "60999 32768", "0 10", "1 70000", "32768"}) {
+    EXPECT_EQ(ports_in(text), 0U) << text;
+  }
+  EXPECT_GT(ports_in(local_port_range()), 0U) << "of this machine";
+}
+
+std::string words_on(const std::string& app_lines, std::uint32_t capacity) {
+  return words_on_ports(parsed("apps:\n  web:\n    initial: blue\n" + app_lines).model,
+                        "32768\t60999", capacity);
+}
+
+TEST(LocalPorts, AreToldWhereTheyAreTheSmallerBound) {
+  const std::string two_pools =
+      "    listen: 8080\n    pools: {blue: [\"10.0.0.1:80\", \"10.0.0.2:80\"], green: "
+      "[\"10.0.0.3:80\"]}\n";
+  EXPECT_EQ(
+      words_on(two_pools, 28'233),
+      "; local ports allow 28232 connections at a time to pool green of app web (28232 ports of "
+      "net.ipv4.ip_local_port_range, 1 pair of source and node address): more source "
+      "addresses allow more");
+  EXPECT_EQ(words_on(two_pools, 28'232), "");
+  EXPECT_EQ(words_on_ports(parsed(kTwoKeys).model, "", 1'000'000), "") << "not known";
+}
+
+TEST(LocalPorts, CountEachSourceAddressOfTheNodesFamilyAndEachServicesAddress) {
+  const std::string services =
+      "    services: {a: {listen: 8080, target_port: 80}, b: {listen: 8081, target_port: 81}}\n"
+      "    pools: {blue: [10.0.0.1, \"fd00::9\"]}\n";
+  EXPECT_THAT(words_on("    source: [10.0.0.7, 10.0.0.8]\n" + services, 1'000'000),
+              ::testing::HasSubstr("169392 connections"));  // 28232 x (2 x 2 + 2 x 1)
+}
+
+TEST(LocalPorts, DoNotBoundAPoolWithAUnixSocket) {
+  EXPECT_EQ(words_on("    listen: 8080\n    pools: {blue: [{name: n, address: \"unix:/n\"}]}\n",
+                     1'000'000),
+            "");
+}
+
+TEST(Kernel, BelowTheFloorIsToldWithWhatThatCosts) {
+  EXPECT_EQ(words_on_kernel("defer_taskrun single_issuer registered_ring multishot_accept"), "");
+  EXPECT_EQ(
+      words_on_kernel("single_issuer coop_taskrun registered_ring"),
+      "; io_uring without defer_taskrun (Linux 6.1: completions are made while a worker is at "
+      "something else)");
+  EXPECT_EQ(
+      words_on_kernel(""),
+      "; io_uring without defer_taskrun (Linux 6.1: completions are made while a worker is at "
+      "something else), without single_issuer (Linux 6.0: the kernel guards each submission "
+      "against other threads), without coop_taskrun (Linux 5.19: each completion interrupts "
+      "its worker)");
+}
+
 }  // namespace
 }  // namespace shunt::app
