@@ -1,6 +1,8 @@
 // Decisions against a disk that fails, hangs or loses power at any step.
 #include <atomic>
 #include <future>
+#include <memory>
+#include <optional>
 
 #include <gmock/gmock.h>
 
@@ -22,6 +24,36 @@ using testing::HasSubstr;
 void settle(ControlRig& rig) {
   rig.run_until([&] { return rig.plane->status().process.durable; });
 }
+
+// A disk that hangs in its next sync, or in every one, until release().
+class HungDisk {
+ public:
+  enum class Hangs { kOnce, kEachTime };
+  explicit HungDisk(Medium& medium, Hangs hangs = Hangs::kEachTime) {
+    // Nothing of this: the rig, and with it the disk's thread, ends after it.
+    auto first = std::make_shared<std::atomic<bool>>(true);
+    medium.when_syncing([released = release_.get_future().share(), hangs, first] {
+      if (hangs == Hangs::kEachTime || first->exchange(false)) released.wait();
+      return 0;
+    });
+  }
+  void release() { release_.set_value(); }
+
+ private:
+  std::promise<void> release_;
+};
+
+// Green is live, and the disk hangs from now on.
+struct HungAfterASwitch {
+  HungAfterASwitch(ControlRig& rig, base::Duration hurried_wait) {
+    rig.timing.hurried_wait = hurried_wait;  // all other waits are a minute
+    rig.start();
+    rig.switch_to("green");
+    settle(rig);
+    disk.emplace(*rig.medium);
+  }
+  std::optional<HungDisk> disk;
+};
 
 TEST(Persistence, TheIntentIsOnDiskBeforeItIsPublished) {
   ControlRig rig;
@@ -112,13 +144,7 @@ TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedIn
   rig.timing.persist_wait = 5 * base::kMillisecond;
   rig.start();
   settle(rig);
-  std::promise<void> release;
-  auto released = release.get_future().share();
-  std::atomic<bool> first{true};
-  rig.medium->when_syncing([&, released] {
-    if (first.exchange(false)) released.wait();
-    return 0;
-  });
+  HungDisk disk(*rig.medium, HungDisk::Hangs::kOnce);
   const Outcome outcome = rig.switch_to("green");
   EXPECT_EQ(outcome.kind, OutcomeKind::kUnavailable);
   EXPECT_THAT(outcome.message, HasSubstr("has not answered"));
@@ -127,7 +153,7 @@ TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedIn
   rig.check(0, false, 3);
   rig.run_until([&] { return rig.routed_to().size() == 1; });
   // What was refused lands on the disk after all; what is in force is written over it.
-  release.set_value();
+  disk.release();
   rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
   settle(rig);
   rig.kill();
@@ -138,16 +164,7 @@ TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedIn
 
 TEST(Persistence, ARollbackBehindAStuckDiskIsNotHeldUp) {
   ControlRig rig;
-  rig.timing.hurried_wait = base::kMillisecond;  // all other waits are a minute
-  rig.start();
-  rig.switch_to("green");
-  settle(rig);
-  std::promise<void> release;
-  auto released = release.get_future().share();
-  rig.medium->when_syncing([released] {
-    released.wait();
-    return 0;
-  });
+  HungAfterASwitch hung(rig, base::kMillisecond);
   const auto stuck = rig.apply(switch_command("blue"));
   Command command = rollback_command();
   command.not_durable = true;
@@ -156,21 +173,12 @@ TEST(Persistence, ARollbackBehindAStuckDiskIsNotHeldUp) {
   EXPECT_EQ((*stuck)->kind, OutcomeKind::kUnavailable);
   EXPECT_TRUE(outcome.changed);
   EXPECT_EQ(rig.app().active, "blue");
-  release.set_value();
+  hung.disk->release();
 }
 
 TEST(Persistence, ADryRunOfARollbackHurriesNothing) {
   ControlRig rig;
-  rig.timing.hurried_wait = 0;  // whoever is hurried is refused at once
-  rig.start();
-  rig.switch_to("green");
-  settle(rig);
-  std::promise<void> release;
-  auto released = release.get_future().share();
-  rig.medium->when_syncing([released] {
-    released.wait();
-    return 0;
-  });
+  HungAfterASwitch hung(rig, 0);  // whoever is hurried is refused at once
   const auto slow = rig.apply(switch_command("blue"));
   Command only_asks = rollback_command();
   only_asks.dry_run = true;
@@ -181,7 +189,7 @@ TEST(Persistence, ADryRunOfARollbackHurriesNothing) {
   rig.run_until([&] { return slow->has_value(); });
   EXPECT_EQ((*slow)->kind, OutcomeKind::kUnavailable) << "the true rollback does";
   EXPECT_TRUE(rig.plane->not_ready_because().empty()) << "the disk is not to blame";
-  release.set_value();
+  hung.disk->release();
   rig.run_until([&] { return first->has_value(); });
   EXPECT_EQ((*first)->active, "blue");
 }

@@ -208,14 +208,20 @@ TEST(Switch, ADryRunThatWouldBeRefusedAlarmsNobody) {
   EXPECT_EQ(rig.events.count("refused"), 0U);
 }
 
-TEST(Switch, IsAcknowledgedOnlyWhenEveryWorkerFollows) {
-  ControlRig rig;
+// A switch to green that is published, while worker 1 has not followed yet: no answer so far.
+std::shared_ptr<std::optional<Outcome>> switch_that_worker_1_holds_up(ControlRig& rig) {
   rig.start();
   rig.data_plane->keep_busy(1, true);
-  const auto answer = rig.apply(switch_command("green"));
+  auto answer = rig.apply(switch_command("green"));
   rig.run_until([&] { return rig.revision() == 2; });
   for (int turn = 0; turn < 20; ++turn) rig.io.run_one();
   EXPECT_FALSE(answer->has_value());
+  return answer;
+}
+
+TEST(Switch, IsAcknowledgedOnlyWhenEveryWorkerFollows) {
+  ControlRig rig;
+  const auto answer = switch_that_worker_1_holds_up(rig);
   // It re-points one connecting relay and then says so.
   rig.data_plane->bump(1).services[0].repointed.add(1);
   rig.data_plane->follow(1);
@@ -227,12 +233,7 @@ TEST(Switch, IsAcknowledgedOnlyWhenEveryWorkerFollows) {
 // Worker 0 wakes after it was judged, on its way to the new root; worker 1 is still waited for.
 TEST(Switch, AWorkerThatWasJudgedAdoptedOnceStaysSo) {
   ControlRig rig;
-  rig.start();
-  rig.data_plane->keep_busy(1, true);
-  const auto answer = rig.apply(switch_command("green"));
-  rig.run_until([&] { return rig.revision() == 2; });
-  for (int turn = 0; turn < 20; ++turn) rig.io.run_one();
-  EXPECT_FALSE(answer->has_value());
+  const auto answer = switch_that_worker_1_holds_up(rig);
   rig.data_plane->worker[0].revision = 1;
   rig.data_plane->keep_busy(0);
   rig.data_plane->follow(1);

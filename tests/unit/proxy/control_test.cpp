@@ -1,4 +1,5 @@
-// What control asks of workers, and the timeouts: each close with its cause.
+// What control asks of workers, and timeouts over real sockets: each close with its cause. When
+// exactly timeouts fire is timeouts_test.cpp's.
 #include "tests/unit/proxy/harness.hpp"
 
 namespace shunt::proxy::testing {
@@ -38,25 +39,6 @@ TEST(Timeout, HalfClosedClosesWhatNobodyFinishes) {
   EXPECT_EQ(plane.end().cause, CloseCause::kHalfClosed);
 }
 
-TEST(Timeout, HalfClosedCountsFromTheEndAndNotFromTheLastByte) {
-  Node node([](Socket& socket) {
-    socket.send("hi");
-    socket.read_all();
-    // A while that is nothing beside the timeout.
-    const auto asked = base::monotonic_now();
-    EXPECT_TRUE(wait_for([&] { return base::monotonic_now() - asked > 30 * kMillisecond; }));
-    socket.send("late");
-  });
-  Plane plane({{node.address()}}, {.timeouts = {.half_closed = kSecond}});
-  Socket client = plane.client();
-  EXPECT_EQ(client.read(2), "hi");
-  const auto silent = base::monotonic_now();
-  EXPECT_TRUE(wait_for([&] { return base::monotonic_now() - silent > kSecond + kMillisecond; }));
-  client.finish();
-  EXPECT_EQ(client.read_all(), "late");
-  EXPECT_EQ(plane.end().cause, CloseCause::kDone);
-}
-
 TEST(Timeout, HalfClosedIsNotHeldUpByALongerOne) {
   Node node([](Socket& socket) {
     socket.read_all();
@@ -68,22 +50,6 @@ TEST(Timeout, HalfClosedIsNotHeldUpByALongerOne) {
   ASSERT_TRUE(client.send("hi"));
   client.finish();
   EXPECT_EQ(plane.end().cause, CloseCause::kHalfClosed);
-}
-
-TEST(Timeout, IdleSparesASlowReader) {
-  const std::string much(400'000, 'm');
-  Node node([&](Socket& socket) { socket.send(much); });
-  Plane plane({{node.address()}}, {.timeouts = {.idle = 400 * kMillisecond}});
-  Socket client = Socket::connect(plane.address(), 4096);
-  std::size_t got = 0;
-  const auto begin = base::monotonic_now();
-  while (base::monotonic_now() - begin < 1500 * kMillisecond) {
-    got += client.read(1000).size();
-    static_cast<void>(wait_for([left = 5]() mutable { return --left == 0; }));
-  }
-  got += client.read_all().size();
-  EXPECT_EQ(got, much.size());
-  EXPECT_EQ(client.error(), 0);
 }
 
 TEST(Timeout, StalledResetsAReaderThatTakesNothing) {

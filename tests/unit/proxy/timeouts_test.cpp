@@ -203,8 +203,14 @@ TEST(Idle, SparesAReaderThatTakesALittleAtATime) {
   EXPECT_EQ(one.cause(), CloseCause::kIdle);
 }
 
-TEST(Idle, IsNotEarlyForAReaderThatTookBytesBeforeTheFirstLookAtIt) {
-  Connection one({.idle = kSecond, .stalled = kOff});
+struct Waits {
+  traffic::Timeouts timeouts;
+  CloseCause cause;
+};
+class AReaderThatTookBytesBeforeTheFirstLookAtIt : public ::testing::TestWithParam<Waits> {};
+
+TEST_P(AReaderThatTookBytesBeforeTheFirstLookAtIt, IsNotClosedEarly) {
+  Connection one(GetParam().timeouts);
   one.kernel.queued[kClient] = 1000;
   one.kernel.bytes_arrive(kNode, 1000);
   one.pass(200 * kMillisecond);
@@ -212,20 +218,16 @@ TEST(Idle, IsNotEarlyForAReaderThatTookBytesBeforeTheFirstLookAtIt) {
   one.pass(900 * kMillisecond);
   EXPECT_EQ(one.cause(), std::nullopt);
   one.pass(kSecond);
-  EXPECT_EQ(one.cause(), CloseCause::kIdle);
+  EXPECT_EQ(one.cause(), GetParam().cause);
 }
 
-TEST(Stalled, IsNotEarlyForAReaderThatTookBytesBeforeTheFirstLookAtIt) {
-  Connection one({.stalled = kSecond});
-  one.kernel.queued[kClient] = 1000;
-  one.kernel.bytes_arrive(kNode, 1000);
-  one.pass(200 * kMillisecond);
-  one.kernel.queued[kClient] = 500;
-  one.pass(900 * kMillisecond);
-  EXPECT_EQ(one.cause(), std::nullopt);
-  one.pass(kSecond);
-  EXPECT_EQ(one.cause(), CloseCause::kStalled);
-}
+INSTANTIATE_TEST_SUITE_P(By, AReaderThatTookBytesBeforeTheFirstLookAtIt,
+                         ::testing::Values(Waits{{.idle = kSecond, .stalled = kOff},
+                                                 CloseCause::kIdle},
+                                           Waits{{.stalled = kSecond}, CloseCause::kStalled}),
+                         [](const auto& tested) {
+                           return tested.param.cause == CloseCause::kIdle ? "Idle" : "Stalled";
+                         });
 
 TEST(Stalled, IsNotPutOffByASendThatBeginsAnewWithoutAByteTaken) {
   Connection one({.stalled = kSecond});
