@@ -86,10 +86,13 @@ void read_source(const Section& parent, std::vector<base::Endpoint>& sources,
   }
 }
 
-// What the name stands for is read all the same, for its own errors.
-void ModelReader::check_name(const TreeNode& name, const std::string& what) {
-  if (is_name(name.text)) return;
+// What the name stands for is read all the same, for its own errors; they are about the name that
+// is returned, which is bounded as a path of each of them.
+std::string ModelReader::check_name(const TreeNode& name, const std::string& what) {
+  constexpr std::size_t kShown = 63;
+  if (is_name(name.text)) return name.text;
   report_.add(name, quoted(name.text) + " cannot be the name of " + what, std::string(kNameRule));
+  return name.text.size() <= kShown ? name.text : quoted(name.text);
 }
 
 traffic::Model ModelReader::read(const Section& top) {
@@ -115,11 +118,11 @@ traffic::Model ModelReader::read(const Section& top) {
 }
 
 void ModelReader::read_app(const TreeNode& name, const TreeNode& value) {
-  check_name(name, "an app");
-  const Section section(report_, &value, "apps." + name.text, kAppKeys);
+  const std::string shown = check_name(name, "an app");
+  const Section section(report_, &value, "apps." + shown, kAppKeys);
   if (section.node() == nullptr) return;
   traffic::App app;
-  app.name = name.text;
+  app.name = shown;
   node_names_.clear();
   read_options(section, app);
   read_services(section, app);
@@ -175,10 +178,10 @@ void ModelReader::read_services(const Section& section, traffic::App& app) {
     return;
   }
   for (const TreeEntry& entry : services->entries) {
-    check_name(entry.key, "a service");
-    const Section service(report_, &entry.value, section.path("services") + "." + entry.key.text,
+    const std::string shown = check_name(entry.key, "a service");
+    const Section service(report_, &entry.value, section.path("services") + "." + shown,
                           kServiceKeys);
-    add_service(service, entry.key.text, app);
+    add_service(service, shown, app);
   }
 }
 

@@ -48,7 +48,8 @@ class ModelReader {
   void read_services(const Section& section, traffic::App& app);
   void add_service(const Section& section, const std::string& name, traffic::App& app);
   void read_pools(const Section& section, traffic::App& app);
-  void read_pool(const TreeNode& name, const TreeNode& value, const std::string& path,
+  // pools: the path of all of them.
+  void read_pool(const TreeNode& name, const TreeNode& value, const std::string& pools,
                  traffic::App& app);
   void read_node(const TreeNode& value, const std::string& path, const traffic::App& app,
                  traffic::Pool& pool);
@@ -56,7 +57,7 @@ class ModelReader {
   void read_node_addresses(const TreeNode* at, const std::string& path, const TreeNode* ports,
                            const traffic::App& app, traffic::Node& node);
   void read_initial(const Section& section, traffic::App& app);
-  void check_name(const TreeNode& name, const std::string& what);
+  [[nodiscard]] std::string check_name(const TreeNode& name, const std::string& what);
 
   Report& report_;
   std::string file_;

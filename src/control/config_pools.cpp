@@ -58,15 +58,15 @@ void ModelReader::read_pools(const Section& section, traffic::App& app) {
     return;
   }
   for (const TreeEntry& entry : pools->entries) {
-    check_name(entry.key, "a pool");
-    read_pool(entry.key, entry.value, path + "." + entry.key.text, app);
+    read_pool(entry.key, entry.value, path, app);
   }
 }
 
-void ModelReader::read_pool(const TreeNode& name, const TreeNode& value, const std::string& path,
+void ModelReader::read_pool(const TreeNode& name, const TreeNode& value, const std::string& pools,
                             traffic::App& app) {
   traffic::Pool pool;
-  pool.name = name.text;
+  pool.name = check_name(name, "a pool");
+  const std::string path = pools + "." + pool.name;
   const TreeNode* nodes = &value;
   bool later = false;
   if (value.kind == TreeNode::Kind::kMapping) {

@@ -102,7 +102,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   [[noreturn]] void too_deep(const TreeNode& at) {
-    abandon(at, "nested more than " + std::to_string(kConfigDepthMax) + " levels deep", "");
+    abandon(at, "nested more than " + std::to_string(kConfigDepthMax) + " levels deep",
+            "is this the right file? shunt's own keys need half of that");
   }
 
   // "?" and "!" are what yaml-cpp gives for plain and quoted values without a tag.
@@ -137,7 +138,7 @@ class TreeBuilder final : public YAML::EventHandler {
       abandon(
           place(mark),
           "more than " + std::to_string(kConfigValuesMax) + " values, with every use of an alias",
-          "");
+          "is this the right file? 4096 nodes need half of that");
     }
   }
 

@@ -361,6 +361,18 @@ TEST(ConfigErrors, OfANodesPortsAreNotHiddenByOthersOfTheNode) {
                   HasSubstr("ports.http: 'no' is not a port")));
 }
 
+TEST(ConfigErrors, AreShortHoweverLongTheNamesAre) {
+  const std::string name(1'000'000, 'n');
+  for (const std::string& text :
+       {"apps: {" + name + ": {}}", "apps: {web: {services: {" + name + ": {}}, pools: {}}}",
+        "apps: {web: {listen: 80, pools: {" + name + ": []}}}",
+        "apps: {web: {listen: 80, pools: {b: {labels: {" + name + ": x}}}}}",
+        "apps: {web: {listen: 80, pools: {b: [{address: 10.0.0.1:80, ports: {" + name + ": 1}}]}}}",
+        "apps: {web: {listen: 80, initial: " + name + ", pools: {b: [" + name + "]}}}"}) {
+    for (const std::string& error : errors_of(text)) EXPECT_LT(error.size(), 600U) << text.size();
+  }
+}
+
 TEST(ConfigErrors, AreCountedAboveAHundred) {
   std::string text = app_with("");
   for (int i = 0; i < 150; ++i) text = "unknown_key_" + std::to_string(i) + ": 1\n" + text;
