@@ -115,7 +115,7 @@ void Drains::cancel(const RelayFilter& target, bool closings, std::string_view b
     bool marked = false;
     std::erase_if(orders_, [&](const Order& order) {
       if (order.cause != cause || !same(order.target, target)) return false;
-      if (!std::exchange(told, true)) announce_cancelled(order, by);
+      if (!std::exchange(told, true)) cancelled_.emplace_back(order, by);
       marked = marked || order.close_until != 0;
       return true;
     });
@@ -224,13 +224,15 @@ void Drains::announce(const Order& order, const char* type, std::string message,
   events_.publish(std::move(event));
 }
 
-void Drains::announce_cancelled(const Order& order, std::string_view by) const {
-  const bool closing = order.cause == CloseCause::kClosed;
-  const std::uint64_t left = held(order.target);
-  announce(order, closing ? "close_cancelled" : "drain_cancelled",
-           (closing ? "closing of " : "drain of ") + name_of(order.target) + " cancelled by " +
-               std::string(by) + ": " + connections(left) + (left == 1 ? " remains" : " remain"),
-           {{"by", std::string(by)}, {"remaining", std::to_string(left)}});
+void Drains::tell_cancelled() {
+  for (const auto& [order, by] : std::exchange(cancelled_, {})) {
+    const bool closing = order.cause == CloseCause::kClosed;
+    const std::uint64_t left = held(order.target);
+    announce(order, closing ? "close_cancelled" : "drain_cancelled",
+             (closing ? "closing of " : "drain of ") + name_of(order.target) + " cancelled by " +
+                 by + ": " + connections(left) + (left == 1 ? " remains" : " remain"),
+             {{"by", by}, {"remaining", std::to_string(left)}});
+  }
 }
 
 void Drains::survey() {

@@ -54,10 +54,13 @@ class Drains {
   [[nodiscard]] bool full() const noexcept;
 
   // The pool is live again: its drain and its closings end. The node is ready again: its drain
-  // ends. by: the verb that did it, for the event.
+  // ends. by: the verb that did it, for the event, which waits for tell_cancelled().
   void cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
                    base::Instant now);
   void cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now);
+
+  // Publishes what was cancelled since: apart, since a rollback must not wait for that.
+  void tell_cancelled();
 
   // Begins to close at deadlines, ends drains that are empty ("drained"), surveys ages once a
   // second while something drains. Called every 100 ms or so.
@@ -92,7 +95,6 @@ class Drains {
   [[nodiscard]] std::string name_of(const proxy::RelayFilter& target) const;
   void announce(const Order& order, const char* type, std::string message,
                 std::vector<std::pair<std::string, std::string>> fields = {}) const;
-  void announce_cancelled(const Order& order, std::string_view by) const;
   void add_closing(DrainStatus& status, const proxy::RelayFilter& target, base::Instant now) const;
   void add_age(DrainStatus& status, traffic::NodeSlot slot, base::Instant now) const;
   void survey();
@@ -104,6 +106,7 @@ class Drains {
   const Drained drained_;
   const std::vector<NodePlace> places_;
   std::vector<Order> orders_;
+  std::vector<std::pair<Order, std::string>> cancelled_;  // and by what, not told yet
   std::vector<base::Instant>
       oldest_;  // by slot: accept of the oldest connection; 0: none or unknown
   base::Instant surveyed_ = 0;

@@ -142,7 +142,7 @@ TEST(EventStream, OfAFollowerThatStopsTakingAnythingIsDroppedInTime) {
 
 TEST(EventStream, IsForABoundedNumberOfFollowers) {
   AdminLimits limits;
-  limits.subscribers = 1;
+  limits.http_subscribers = 1;
   RunningAdmin admin(limits);
   auto first = std::make_unique<Client>(admin.http());
   follow(*first);
