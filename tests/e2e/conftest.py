@@ -1,3 +1,3 @@
 """Makes the fixtures known to every file here."""
 
-from fixtures import daemon, origins  # noqa: F401
+from fixtures import black_hole, daemon, origins, refusing  # noqa: F401

@@ -1,4 +1,7 @@
-"""Fixtures: a daemon on free ports in a temporary directory, and origins that answer their colour."""
+"""Fixtures: a daemon on free ports in a temporary directory, origins that answer their colour, broken nodes."""
+
+import contextlib
+import socket
 
 import pytest
 
@@ -37,3 +40,30 @@ def daemon(tmp_path):
     yield start
     for server in started:
         server.finish()
+
+
+@pytest.fixture
+def black_hole():
+    """An address whose connects neither succeed nor fail: its backlog is full, so SYNs are dropped."""
+    with contextlib.ExitStack() as opened:
+        hole = opened.enter_context(socket.socket())
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        for _ in range(4):
+            filler = opened.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(hole.getsockname())
+        yield "127.0.0.1:{}".format(hole.getsockname()[1])
+
+
+@pytest.fixture
+def refusing():
+    """refusing() is an address that refuses: taken, so that nobody else listens there. Returns the socket, for a
+    test that lets it listen later, and the address."""
+    with contextlib.ExitStack() as opened:
+        def take():
+            taken = opened.enter_context(socket.socket())
+            taken.bind(("127.0.0.1", 0))
+            return taken, "127.0.0.1:{}".format(taken.getsockname()[1])
+
+        yield take

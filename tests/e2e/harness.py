@@ -127,6 +127,37 @@ class ColourOrigin:
         self._wake_write.close()
 
 
+@contextlib.contextmanager
+def held_by(port, count=1):
+    """Clients that are connected through to a node, each with its node's colour in `.colour`."""
+    with contextlib.ExitStack() as opened:
+        clients = [opened.enter_context(HeldClient(port)) for _ in range(count)]
+        yield clients
+
+
+class HeldClient:
+    """A connection that is established through to a node and stays."""
+
+    def __init__(self, port):
+        self.socket = connect(port)
+        self._lines = self.socket.makefile("rb")
+        self.colour = self.ask()
+
+    def ask(self):
+        """The colour of its node; empty where the connection was ended."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(b"?\n")
+            return self._lines.readline().decode().strip()
+        return ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._lines.close()
+        self.socket.close()
+
+
 class UnixHTTPConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=PATIENCE_S):
         super().__init__("localhost", timeout=timeout)
@@ -219,6 +250,13 @@ class Daemon:
     def get(self, path):
         return self.request("GET", path)
 
+    def metrics(self):
+        """The value of every series, by its name with its labels."""
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return {series: float(value) for series, value in
+                (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+
     def post(self, path, body, **headers):
         return self.request("POST", path, body, headers)
 
@@ -253,6 +291,11 @@ class Daemon:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def popen(self, *args):
+        """Begins a verb of the command line and does not wait for it."""
+        return subprocess.Popen([self.binary, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={**self.env, "SHUNT_SOCKET": self.socket})
 
     # ---- end
 
@@ -291,20 +334,45 @@ class Daemon:
 
 
 def pools(**colours):
-    """The `pools:` lines for pools(blue=[origin, …], green=[…])."""
+    """The `pools:` lines for pools(blue=[origin, …], green=[("name", origin), …])."""
+    def line(node):
+        if isinstance(node, tuple):
+            return f'{{name: {node[0]}, address: "{getattr(node[1], "address", node[1])}"}}'
+        return f'"{getattr(node, "address", node)}"'
+
     lines = ["    pools:"]
     for name, nodes in colours.items():
-        addresses = ", ".join(f'"{getattr(node, "address", node)}"' for node in nodes)
-        lines.append(f"      {name}: [{addresses}]")
+        lines.append(f"      {name}: [{', '.join(map(line, nodes))}]")
     return "\n".join(lines) + "\n"
 
 
+ACCESS = "log: {access: '{dir}/access.log', format: json}\n"
+
+
+class Ends:
+    """The records of the access log (as ACCESS configures it), as far as they are written."""
+
+    def __init__(self, server):
+        self.path = server.directory / "access.log"
+
+    def all(self):
+        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def by_cause(self, cause):
+        return [end for end in self.all() if end["cause"] == cause]
+
+    def wait_cause(self, cause, count=1):
+        return wait_for(lambda: len(self.by_cause(cause)) >= count and self.by_cause(cause),
+                        f"{count} that ended with cause {cause}; there were: {[end['cause'] for end in self.all()]}")
+
+
 # Quick checks, so that a pool is proven within a fraction of a second.
-QUICK_HEALTH = "    health: {interval: 50ms, timeout: 40ms, rise: 1, fall: 2}\n"
+QUICK_CHECKS = "{interval: 50ms, timeout: 40ms, rise: 1, fall: 2}"
+QUICK_HEALTH = f"    health: {QUICK_CHECKS}\n"
 
 
-def web(extra="", app_extra="", **colours):
+def web(extra="", app_extra="", health=QUICK_CHECKS, **colours):
     """A configuration of one app `web` on a free port with quick health checks."""
     initial = next(iter(colours))
     return (extra + "apps:\n  web:\n" + f"    initial: {initial}\n" + "    listen: 127.0.0.1:{listen}\n" +
-            QUICK_HEALTH + app_extra + pools(**colours))
+            f"    health: {health}\n" + app_extra + pools(**colours))

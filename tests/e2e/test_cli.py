@@ -3,10 +3,9 @@
 import json
 import re
 import signal
-import subprocess
 import threading
 
-from harness import SHUNT, ask_colour, connect, wait_for, web
+from harness import ask_colour, connect, wait_for, web
 
 
 def start_two_pools(daemon, origins, **options):
@@ -22,11 +21,6 @@ def held(server):
     client.sendall(b"?\n")
     assert client.recv(16)
     return client
-
-
-def popen(server, *args):
-    return subprocess.Popen([SHUNT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**server.env, "SHUNT_SOCKET": server.socket})
 
 
 def test_switch_prints_a_receipt_and_moves_traffic(daemon, origins):
@@ -144,7 +138,7 @@ def test_without_a_daemon_nothing_was_sent(daemon, origins):
 def test_waiting_ends_when_the_old_pool_is_drained(daemon, origins):
     server = start_two_pools(daemon, origins)
     client = held(server)
-    waiting = popen(server, "switch", "green", "--wait", "drained", "--timeout", "30s")
+    waiting = server.popen("switch", "green", "--wait", "drained", "--timeout", "30s")
     wait_for(lambda: server.pool("blue")["drain"]["remaining"] == 1, "blue to drain")
     assert waiting.poll() is None
     client.close()
@@ -160,13 +154,13 @@ def test_waiting_times_out_is_interrupted_or_undone_and_the_change_stands(daemon
         assert late.returncode == 4 and "the change stands" in late.stderr
         assert server.app()["active"] == "green"
 
-        waiting = popen(server, "wait", "drained", "blue")
+        waiting = server.popen("wait", "drained", "blue")
         wait_for(lambda: waiting.poll() is not None or interruptible(waiting.pid), "it to wait")
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(30) == 130
         waiting.communicate()
 
-        undone = popen(server, "switch", "green", "--wait", "drained")
+        undone = server.popen("switch", "green", "--wait", "drained")
         assert undone.stdout.readline().startswith("web: green is live already")
         server.run("rollback", check=True)
         _, err = undone.communicate(timeout=30)
@@ -218,7 +212,7 @@ def test_diff_tells_by_its_exit_code(daemon, origins):
 
 def test_events_are_followed_across_a_restart(daemon, origins):
     server = start_two_pools(daemon, origins)
-    following = popen(server, "events", "--follow", "--since", "0", "--json")
+    following = server.popen("events", "--follow", "--since", "0", "--json")
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(json.loads(line) for line in following.stdout))
     reader.start()

@@ -1,7 +1,6 @@
 """The data path from outside: addresses, retries, endings, timeouts, limits, shutdown."""
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -11,25 +10,7 @@ import time
 
 import pytest
 
-from harness import QUICK_HEALTH, ColourOrigin, ask_colour, connect, free_port, reset, wait_for, web
-
-
-class Ends:
-    """The records of the access log, as far as they are written."""
-
-    def __init__(self, server):
-        self.path = server.directory / "access.log"
-
-    def all(self):
-        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
-
-    def wait_cause(self, cause):
-        return wait_for(lambda: [end for end in self.all() if end["cause"] == cause],
-                        f"a connection that ended with cause {cause}; there were: "
-                        f"{[end['cause'] for end in self.all()]}")
-
-
-ACCESS = "log: {access: '{dir}/access.log', format: json}\n"
+from harness import (ACCESS, QUICK_HEALTH, ColourOrigin, Ends, ask_colour, connect, free_port, reset, wait_for, web)
 
 
 def raw_node():
@@ -177,24 +158,10 @@ def test_a_refusing_node_costs_no_client_anything(daemon, origins):
     wait_for(lambda: server.events("node_health"), "the node to be marked down by failed connects")
 
 
-def test_a_silent_node_is_given_up_at_the_connect_deadline(daemon, origins):
+def test_a_silent_node_is_given_up_at_the_connect_deadline(daemon, origins, black_hole):
     (good,) = origins("blue")
-    with socket.socket() as hole:
-        hole.bind(("127.0.0.1", 0))
-        hole.listen(0)
-        fillers = []
-        for _ in range(4):  # fill the backlog: further SYNs are dropped
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(hole.getsockname())
-            fillers.append(filler)
-        config = web(extra="timeouts: {connect: 300ms}\n",
-                     blue=[f"127.0.0.1:{hole.getsockname()[1]}", good]).replace(
-                         QUICK_HEALTH, "    health: {type: off}\n")
-        server = daemon(config)
-        assert [ask_colour(server.port) for _ in range(6)] == ["blue"] * 6
-        for filler in fillers:
-            filler.close()
+    server = daemon(web(extra="timeouts: {connect: 300ms}\n", health="{type: off}", blue=[black_hole, good]))
+    assert [ask_colour(server.port) for _ in range(6)] == ["blue"] * 6
 
 
 def test_when_every_node_refuses_the_client_is_reset_with_a_named_cause(daemon):

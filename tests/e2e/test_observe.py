@@ -19,13 +19,6 @@ def fields_of(line):
     return dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)', line))
 
 
-def metrics(server):
-    status, text = server.get("/metrics")
-    assert status == 200, text
-    return {series: float(value) for series, value in
-            (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
-
-
 def start(daemon, origins, access="{dir}/access.log", log="", **options):
     blue, green = origins("blue"), origins("green")
     server = daemon(web(f"log: {{access: {access}{log}}}\n", blue=blue, green=green), **options)
@@ -114,7 +107,7 @@ def test_metrics_tell_what_happened(daemon, origins):
     server.switch("green")
     ask_colour(server.port)
     wait_for(lambda: len(lines_of(server.access)) == 6, "all to have ended")
-    read = metrics(server)
+    read = server.metrics()
     assert read['shunt_connections_accepted_total{app="web",service="default"}'] == 6
     assert read['shunt_connections_open{app="web",service="default"}'] == 0
     assert read['shunt_connections_closed_total{cause="done"}'] == 6
