@@ -276,14 +276,17 @@ def test_a_rollback_ends_the_paced_closing_of_the_pool_that_is_live_again(daemon
 
 
 def test_shutdown_waits_for_connections_and_then_closes_them(through):
-    server, client, node = through(extra=ACCESS + "shutdown_grace: 10s\n")
+    server, client, node = through(extra=ACCESS + "shutdown_grace: 1h\n")
+    server.node_listener.close()  # or those that try whether accepting has stopped would stay on it
     server.process.send_signal(signal.SIGTERM)
     wait_for(lambda: refused(server.port), "accepting to stop")
     client.sendall(b"last words")
     assert node.recv(10, socket.MSG_WAITALL) == b"last words"
     client.close()
     assert node.recv(1) == b""
+    node.close()
     assert server.process.wait(20) == 0  # did not wait for the grace to end
+    assert not Ends(server).by_cause("KS")
 
 
 def test_connections_left_after_the_grace_are_closed_with_their_cause(through):
