@@ -1,0 +1,129 @@
+"""What was decided outlives the process: SIGKILL in a stream of switches, three pools, not durable, admin states."""
+
+import contextlib
+import http.client
+import threading
+
+import pytest
+
+from harness import ask_colour, held_by, wait_for, web
+
+
+def start(daemon, origins, *colours, count=1, **options):
+    server = daemon(web(**options, **{colour: origins(colour, count) for colour in colours}))
+    for colour in colours:
+        server.wait_healthy(colour)
+    return server
+
+
+def restart(server, how):
+    """Ends it and starts it again. Pools that are not live take nothing until checks have found them well anew."""
+    if how == "kill":
+        server.kill()
+    else:
+        assert server.stop() == 0
+    server.start()
+    for pool in server.app()["pools"]:
+        if pool["ready"] == pool["nodes"]:
+            server.wait_healthy(pool["name"])
+
+
+@contextlib.contextmanager
+def stream_of_switches(server):
+    """Switches to and fro, one after the other, until the daemon is gone: (epoch, pool) of each acknowledged one."""
+    acknowledged = []
+
+    def run():
+        pool = server.app()["active"]
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                pool = {"blue": "green", "green": "blue"}[pool]
+                outcome = server.switch(pool)
+                acknowledged.append((outcome["epoch"], outcome["active"]))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield acknowledged
+    finally:
+        thread.join()
+
+
+def test_after_sigkill_in_a_stream_of_switches_the_last_acknowledged_one_holds(daemon, origins):
+    server = start(daemon, origins, "blue", "green", health="{type: off}")
+    for turn in range(20):
+        with stream_of_switches(server) as acknowledged:
+            wait_for(lambda: len(acknowledged) >= 3 + turn, "some switches")
+            server.kill()
+        server.start()
+        app = server.app()
+        epoch, pool = acknowledged[-1]
+        other = {"blue": "green", "green": "blue"}[pool]
+        assert (app["epoch"], app["active"]) in ((epoch, pool), (epoch + 1, other)), acknowledged
+        assert app["epoch"] % 2 == (app["active"] == "blue"), "every decision is of one piece"
+        assert ask_colour(server.port) == app["active"]
+        assert app["last_receipt"]["to"] == app["active"]
+        assert server.pool({"blue": "green", "green": "blue"}[app["active"]])["state"] == "kept"
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_rollbacks_through_three_pools_lead_the_same_way_after_a_restart(daemon, origins, how):
+    server = start(daemon, origins, "blue", "green", "red")
+    server.switch("green")
+    server.switch("red")
+    restart(server, how)
+    states = {pool["name"]: pool["state"] for pool in server.app()["pools"]}
+    assert states == {"blue": "kept", "green": "kept", "red": "active"}
+    assert server.app()["rollback_to"] == "green"
+    assert "green is live again" in server.run("rollback", check=True).stdout
+    assert ask_colour(server.port) == "green"
+    for _ in range(2):
+        again = server.run("rollback", check=True)
+        assert "(changed: false)" in again.stdout
+        assert (server.app()["active"], server.app()["epoch"]) == ("green", 4)
+        restart(server, how)
+    assert "blue is live again" in server.run("rollback", "--to", "blue", check=True).stdout
+    assert "(changed: false)" in server.run("rollback", check=True).stdout
+    assert ask_colour(server.port) == "blue"
+    refused = server.run("rollback", "--to", "red")  # it was left by a rollback: standby
+    assert refused.returncode == 3 and "red" in refused.stderr
+
+
+def test_a_rollback_to_an_older_kept_pool_keeps_the_one_between(daemon, origins):
+    server = start(daemon, origins, "blue", "green", "red")
+    server.switch("green")
+    server.switch("red")
+    restart(server, "kill")
+    server.run("rollback", "--to", "blue", check=True)
+    restart(server, "kill")
+    states = {pool["name"]: pool["state"] for pool in server.app()["pools"]}
+    assert states == {"blue": "active", "green": "kept", "red": "standby"}
+    assert "(changed: false)" in server.run("rollback", check=True).stdout
+    assert ask_colour(server.port) == "blue"
+
+
+def test_a_switch_that_need_not_be_durable_is_answered_and_holds_after_a_clean_stop(daemon, origins):
+    server = start(daemon, origins, "blue", "green")
+    outcome = server.switch("green", not_durable=True)
+    assert outcome["changed"] and outcome["active"] == "green"
+    restart(server, "stop")
+    assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
+    assert not server.app()["recovered_unacknowledged"]
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_drained_and_maintained_nodes_stay_out_over_a_restart(daemon, origins, how):
+    server = start(daemon, origins, "blue", "green", count=3)
+    drained, maintained, left = (node["name"] for node in server.pool("blue")["node_list"])
+    server.run("drain", drained, "--deadline", "1h", check=True)
+    server.run("maint", maintained, check=True)
+    restart(server, how)
+    assert [server.node(name)["admin"] for name in (drained, maintained, left)] == ["drain", "maint", "ready"]
+    with held_by(server.port, 12):
+        counts = {name: server.node(name)["established"] for name in (drained, maintained, left)}
+    assert counts == {drained: 0, maintained: 0, left: 12}
+    server.run("ready", drained, maintained, "--wait", "healthy", "--timeout", "30s", check=True)
+    restart(server, how)
+    wait_for(lambda: server.pool("blue")["usable"] == 3, "all three to be usable")
+    with held_by(server.port, 12):
+        assert all(server.node(name)["established"] > 0 for name in (drained, maintained, left))
