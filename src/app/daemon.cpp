@@ -296,6 +296,8 @@ std::string summary_of(const control::Config& config) {
 int serve(const cli::ServeOptions& options) {
   // A peer that closed early must not end the process: sends report EPIPE instead.
   ::signal(SIGPIPE, SIG_IGN);
+  // Nor a limit on the size of files (RLIMIT_FSIZE): writes report EFBIG, which is a full disk.
+  ::signal(SIGXFSZ, SIG_IGN);
   control::ConfigOutcome outcome = control::load_config(options.config_path);
   if (!outcome.config) {
     for (const control::ConfigError& error : outcome.errors) std::cerr << error.to_string() << '\n';

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import resource
 import threading
 
 import pytest
@@ -109,6 +110,33 @@ def test_a_switch_that_need_not_be_durable_is_answered_and_holds_after_a_clean_s
     restart(server, "stop")
     assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
     assert not server.app()["recovered_unacknowledged"]
+
+
+def test_a_disk_that_takes_nothing_refuses_a_switch_and_lets_one_through_that_need_not_be_durable(daemon, origins):
+    server = start(daemon, origins, "blue", "green")
+
+    def let_files_grow_to(size):
+        hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def durable():
+        return server.metrics()["shunt_state_durable"] == 1
+
+    wait_for(durable, "the state to be on the disk")
+    let_files_grow_to(0)
+    status, problem = server.post("/v1/apps/-/switch", {"to": "green"})
+    assert status == 503 and "persist" in problem["reasons"][0]["gate"], problem
+    assert (server.app()["active"], server.app()["epoch"]) == ("blue", 1)
+    assert ask_colour(server.port) == "blue"
+    receipt = server.switch("green", not_durable=True)["receipt"]
+    assert receipt["durable"] is False
+    assert ask_colour(server.port) == "green"
+    assert not durable()
+    # What the disk has is the decision before.
+    let_files_grow_to(resource.RLIM_INFINITY)
+    wait_for(durable, "the decision to reach the disk")
+    restart(server, "kill")
+    assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
