@@ -58,7 +58,6 @@ class Decider {
   Decided refused(std::string message, std::vector<Reason> reasons, std::vector<std::string> next) {
     Outcome& outcome = plan_.outcome;
     outcome.kind = OutcomeKind::kRefused;
-    outcome.dry_run = command_.dry_run;  // neither counted nor announced
     outcome.message = std::move(message);
     outcome.reasons = std::move(reasons);
     outcome.next = std::move(next);

@@ -58,6 +58,7 @@ void Switchboard::apply(Command command, Done done) {
   if (queue_.size() >= (rollback ? kQueueWithRollbacksMax : kQueueMax)) {
     Outcome outcome;
     outcome.kind = OutcomeKind::kUnavailable;
+    outcome.dry_run = command.dry_run;
     outcome.app = command.app;
     outcome.message = "busy: too many commands are waiting";
     outcome.reasons = {{"busy", std::to_string(queue_.size()) + " commands are waiting"}};
@@ -88,6 +89,8 @@ void Switchboard::run_next() {
 
 void Switchboard::answer(Outcome outcome) {
   const std::unique_ptr<Running> run = std::move(running_);
+  // Whatever it ends with: not counted, not announced, and its key is not used up.
+  if (run->command.dry_run && !outcome.replayed) outcome.dry_run = true;
   ++wait_;  // whatever was awaited is late now
   const bool nested = std::exchange(busy_, true);
   const bool changed = run->stage == Stage::kAdopting;

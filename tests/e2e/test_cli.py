@@ -99,6 +99,30 @@ def test_reasons_and_keys_are_as_long_as_the_documents_say(daemon, origins):
         assert done.returncode == 2 and str(len(text) - 1) in done.stderr, done.stderr
 
 
+def test_a_dry_run_of_any_verb_changes_nothing_and_tells_nobody(daemon, origins):
+    server = start_two_pools(daemon, origins)
+    server.run("switch", "green", check=True)
+    with held(server) as client:
+        node = server.pool("green")["node_list"][0]["name"]
+        wait_for(lambda: server.events("drained"), "blue to be empty")
+        app, events, metrics = server.app(), len(server.events()), server.metrics()
+        for line in (["rollback", "--close-over", "0s"], ["rollback", "--to", "blue"],
+                     ["drain", node, "--deadline", "0s"], ["maint", node], ["close", "--pool", "green"]):
+            done = server.run(*line, "--dry-run", check=True)
+            assert done.stdout.splitlines()[0].startswith("web: dry run, nothing changed: would "), done.stdout
+        refused = server.run("rollback", "--to", "green", "--if-epoch", "7", "--dry-run")
+        assert refused.returncode == 5
+        after = server.app()
+        for key in ("active", "epoch", "last", "last_receipt"):
+            assert after[key] == app[key]
+        assert server.node(node)["admin"] == "ready"
+        assert len(server.events()) == events
+        for series, value in server.metrics().items():
+            assert value == metrics[series] or not series.startswith("shunt_switches_total"), series
+        client.sendall(b"?\n")
+        assert client.recv(16) == b"green\n"
+
+
 def test_an_epoch_that_moved_ends_with_5(daemon, origins):
     server = start_two_pools(daemon, origins)
     assert server.run("switch", "green", "--if-epoch", "1").returncode == 0
