@@ -77,7 +77,9 @@ class ShutdownTest : public testing::Test {
     return *shutdown_;
   }
   void run_until(StopPhase phase) {
-    while (shutdown_->phase() != phase && io_.run_one_for(std::chrono::seconds(30)) > 0) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (shutdown_->phase() != phase && std::chrono::steady_clock::now() < end &&
+           io_.run_one_for(std::chrono::seconds(30)) > 0) {
     }
   }
   void run_some() { io_.run_one_for(std::chrono::seconds(30)); }
