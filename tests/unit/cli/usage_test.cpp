@@ -17,7 +17,6 @@ namespace shunt::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 const std::vector<std::string> kVerbs{"serve", "check",  "status",   "events",    "connections",
                                       "diff",  "switch", "rollback", "drain",     "ready",
