@@ -73,6 +73,7 @@ Control::Control(Network& network, Random& random, Violations& violations)
       model_(make_model(random)),
       act_one_in_(random.one_in(8) ? 10 : static_cast<std::uint32_t>(random.between(50, 2000))),
       connections_max_(random.one_in(8) ? 1 + random.below(4) : 64),
+      spilled_bytes_max_(network.temper().scarce ? random.below(512) : base::kSpilledBytesMax),
       publication_(1, make_root()),
       mailbox_(base::kMailboxCapacity),
       counters_(model_.slots, static_cast<std::uint32_t>(model_.services.size())),
@@ -95,6 +96,7 @@ Control::Control(Network& network, Random& random, Violations& violations)
 proxy::WorkerSetup Control::make_setup() {
   proxy::WorkerSetup setup;
   setup.connections_max = connections_max_;
+  setup.spilled_bytes_max = spilled_bytes_max_;
   setup.app_of.assign(model_.services.size(), 0);
   setup.publication = &publication_;
   setup.mailbox = &mailbox_;
@@ -236,12 +238,18 @@ void Control::calm_down() {
   calm_ = true;
 }
 
+void Control::stop_accepting() {
+  // Several of them are answered as one is.
+  for (std::uint32_t left = 1 + random_.below(2); left != 0; --left) {
+    if (!mailbox_.push(&stops_.emplace_back())) return;
+    unanswered_.push_back(&stops_.back().done);
+  }
+  wake();
+}
+
 void Control::stop_worker() {
   if (std::exchange(stopping_, true)) return;
-  if (random_.one_in(2)) {
-    if (!mailbox_.push(&stop_accepting_)) return;
-    unanswered_.push_back(&stop_accepting_.done);
-  }
+  if (random_.one_in(2)) stop_accepting();
   if (!mailbox_.push(proxy::StopWorker{})) violations_.add("the mailbox is full to the end");
   wake();
 }
@@ -250,7 +258,13 @@ void Control::stop_worker() {
 
 void Control::take_records() {
   proxy::ConnectionEnd end;
-  while (outbox_.take_ends(&end, 1) == 1) ends_.push_back(end);
+  while (outbox_.take_ends(&end, 1) == 1) {
+    ends_.push_back(end);
+    if (end.cause == proxy::CloseCause::kDone && accepting_stopped()) ++ended_after_accepting_;
+    if (end.cause == proxy::CloseCause::kShutdown && !stopping_) {
+      violations_.add("closed by a shutdown that nobody asked for");
+    }
+  }
   proxy::ConnectOutcome outcome;
   while (outbox_.take_outcomes(&outcome, 1) == 1) {
     for (const int own : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {

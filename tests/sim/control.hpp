@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "shunt/base/limits.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "shunt/proxy/publication.hpp"
@@ -33,12 +34,23 @@ class Control {
   // No more surprises from here on; marks for closing are taken back.
   void calm_down();
   void stop_worker();
+  // Only that: what is established goes on.
+  void stop_accepting();
 
   [[nodiscard]] const traffic::Model& model() const noexcept { return model_; }
   [[nodiscard]] const std::vector<proxy::ConnectionEnd>& ends() const noexcept { return ends_; }
   [[nodiscard]] const proxy::WorkerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] bool closes_by_request() const noexcept { return close_was_asked_; }
+  [[nodiscard]] bool has_sources() const noexcept { return !model_.apps[0].sources.empty(); }
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+  // The worker said that it accepts no more.
+  [[nodiscard]] bool accepting_stopped() const noexcept {
+    return !stops_.empty() && stops_.front().done.load();
+  }
+  // Connections that ended in order although no more were accepted.
+  [[nodiscard]] std::uint64_t ended_after_accepting() const noexcept {
+    return ended_after_accepting_;
+  }
   // What must hold whenever the worker sleeps: a request comes with a wake-up, so none waits.
   void expect_answered();
   // What must hold once no connection is left.
@@ -59,6 +71,7 @@ class Control {
   const traffic::Model model_;
   const std::uint32_t act_one_in_;
   const std::uint32_t connections_max_;
+  const std::size_t spilled_bytes_max_;
   traffic::PoolId active_ = 0;
   traffic::Revision revision_ = 1;
   // The active pools of the roots from the last adopted one on: connects may go there.
@@ -77,9 +90,10 @@ class Control {
   std::deque<proxy::Survey> surveys_;
   std::deque<proxy::CloseRelays> closes_;
   std::deque<proxy::CancelClose> cancels_;
-  proxy::StopAccepting stop_accepting_;
+  std::deque<proxy::StopAccepting> stops_;
   std::vector<const std::atomic<bool>*> unanswered_;  // their marks of completion
   std::vector<proxy::ConnectionEnd> ends_;
+  std::uint64_t ended_after_accepting_ = 0;
   bool close_was_asked_ = false;
   bool calm_ = false;
   bool stopping_ = false;

@@ -45,6 +45,8 @@ using MailLeftUnread = FaultyKernel<4>;
 using FirstSendOnly = FaultyKernel<5>;
 using TimeoutsAreHalved = FaultyKernel<6>;
 using EndStartsNoTimeout = FaultyKernel<7>;
+using NoMoreAcceptsIsAStop = FaultyKernel<8>;
+using AnyReaderIsGivenUp = FaultyKernel<9>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -97,6 +99,21 @@ void Transfer<sim::FirstSendOnly>::sent(Relay& relay, Side destination,
       pipe.sent_some(result > 0 ? static_cast<std::int32_t>(pipe.length - pipe.sent) : result);
   if (!pipe.holds_bytes()) buffers_.release(pipe);
   act(relay, source, action, result);
+}
+
+template <>
+bool Buffers<sim::AnyReaderIsGivenUp>::stands_still(Holder& holder) noexcept {
+  const Relay& relay = shard_.relays.at(holder.slot);
+  return relay.state == RelayState::kEstablished &&
+         relay.pipes[static_cast<std::size_t>(holder.source)].state == PipeState::kSending;
+}
+
+template <>
+void Requests<sim::NoMoreAcceptsIsAStop>::take(StopAccepting* stop) noexcept {
+  stopping_ = true;
+  cursor_ = 0;
+  acceptor_.stop();
+  stops_.push_back(stop);
 }
 
 template <>
@@ -182,6 +199,14 @@ TEST(PlantedFault, TimeoutThatFiresBeforeItsTimeIsFound) {
 
 TEST(PlantedFault, HalfClosedThatCountsFromTheLastByteIsFound) {
   expect_found<EndStartsNoTimeout>("no side had ended for long");
+}
+
+TEST(PlantedFault, ReaderThatIsGivenUpThoughItGoesOnIsFound) {
+  expect_found<AnyReaderIsGivenUp>("given up for want of buffers, but its reader went on");
+}
+
+TEST(PlantedFault, ConnectionsThatStoppingToAcceptClosesAreFound) {
+  expect_found<NoMoreAcceptsIsAStop>("closed by a shutdown that nobody asked for");
 }
 
 }  // namespace

@@ -12,6 +12,11 @@ bool Network::arrive() {
   const auto due = std::find_if(arrivals_.begin(), arrivals_.end(),
                                 [&](const Arrival& arrival) { return arrival.at <= now_; });
   if (due == arrivals_.end()) return false;
+  if (std::count(closed_services_.begin(), closed_services_.end(), due->service) != 0) {
+    violations_.note("a client is refused by service " + std::to_string(due->service));
+    arrivals_.erase(due);
+    return true;
+  }
   Link& link = add_link(Link::Kind::kClient);
   link.service = due->service;
   link.establish();
@@ -35,7 +40,8 @@ Link* Network::accept(traffic::ServiceId service) {
   return link;
 }
 
-void Network::drop_queue(traffic::ServiceId service) {
+void Network::close_service(traffic::ServiceId service) {
+  closed_services_.push_back(service);
   while (Link* link = accept(service)) link->reset();
 }
 
@@ -117,15 +123,16 @@ PeerScript Network::make_script(Link::Kind kind) {
   PeerScript script;
   const auto bytes = [&]() -> std::uint64_t {
     if (random_.one_in(8)) return 0;
-    return random_.between(kHeaderBytes, random_.one_in(3) ? temper_.bytes_max : 256);
+    const bool many = temper_.scarce || random_.one_in(3);
+    return random_.between(kHeaderBytes, many ? temper_.bytes_max : 256);
   };
   script.to_send = bytes();
   script.chunk_max = random_.between(1, temper_.socket_buffer);
   script.pause_one_in = random_.below(4) * 8;
   script.pause = random_.between(0, temper_.pause_max);
   if (kind == Link::Kind::kNode && random_.one_in(2)) script.answer_after = bytes();
-  if (random_.one_in(6)) {
-    script.stall_at = random_.between(0, temper_.bytes_max);
+  if (random_.one_in(temper_.stall_one_in)) {
+    script.stall_at = random_.between(0, temper_.scarce ? 1024 : temper_.bytes_max);
     script.stall = random_.between(0, temper_.stall_max);
   }
   constexpr PeerEnd kEnds[] = {PeerEnd::kHalfClose,  PeerEnd::kHalfClose,  PeerEnd::kHalfClose,

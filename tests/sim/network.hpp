@@ -31,7 +31,9 @@ struct Temper {
   base::Duration delay_max = 10 * base::kMillisecond;   // of a connect
   base::Duration pause_max = 100 * base::kMillisecond;  // of a writer
   base::Duration stall_max = 10 * base::kSecond;        // of a reader
+  std::uint32_t stall_one_in = 6;                       // readers
   std::uint32_t mood_change_one_in = 2000;              // steps
+  bool scarce = false;  // so little memory for readers that stop that some are given up
 };
 
 class Network {
@@ -56,8 +58,8 @@ class Network {
   // The next client in the service's accept queue, or null.
   [[nodiscard]] bool can_accept(traffic::ServiceId service) const;
   Link* accept(traffic::ServiceId service);
-  // Resets who waits there: their listener was closed.
-  void drop_queue(traffic::ServiceId service);
+  // Their listener was closed: resets who waits there, and refuses who comes later.
+  void close_service(traffic::ServiceId service);
   // connect(2): 0 or -EINPROGRESS with a new link, or another -errno without.
   struct Connect {
     int result = 0;
@@ -104,6 +106,7 @@ class Network {
   std::deque<Link> links_;  // by LinkId; never removed, never moved
   std::vector<Arrival> arrivals_;
   std::vector<Link*> accept_queue_;
+  std::vector<traffic::ServiceId> closed_services_;
   std::vector<traffic::PoolId> allowed_;  // empty: all
   bool hurried_ = false;
 };

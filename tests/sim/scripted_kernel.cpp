@@ -236,7 +236,8 @@ int ScriptedKernel::open_stream(int family) {
 int ScriptedKernel::bind_source(int fd, const base::Endpoint& address) {
   enter_call("bind_source");
   if (!address.valid()) violations_.add("bind to no address");
-  return file_of(fd, "bind") != nullptr ? 0 : -EBADF;
+  if (file_of(fd, "bind") == nullptr) return -EBADF;
+  return random_.one_in(20) ? -EADDRNOTAVAIL : 0;  // this machine has lost the address
 }
 
 int ScriptedKernel::connect(int fd, const base::Endpoint& address) {
@@ -329,7 +330,7 @@ void ScriptedKernel::close(int fd) {
   const File* file = file_of(fd, "close");
   if (file == nullptr) return;
   if (file->link != nullptr) file->link->close();
-  if (file->kind == File::Kind::kListener) network_.drop_queue(file->service);
+  if (file->kind == File::Kind::kListener) network_.close_service(file->service);
   forget(fd, "close");
 }
 

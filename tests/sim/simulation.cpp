@@ -12,13 +12,19 @@ Temper make_temper(Random& random) {
   temper.pause_max = random.between(1, 3000) * base::kMillisecond;
   temper.stall_max = random.between(1, 20'000) * base::kMillisecond;
   temper.mood_change_one_in = static_cast<std::uint32_t>(random.between(100, 5000));
+  temper.scarce = random.one_in(8);
+  if (temper.scarce) {
+    temper.bytes_max = 16'384;
+    temper.socket_buffer = 64;
+    temper.stall_one_in = 2;
+  }
   return temper;
 }
 
-ScriptedKernelOptions make_kernel_options(Random& random) {
+ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper) {
   ScriptedKernelOptions options;
   constexpr std::uint32_t kBytes[] = {64, 256, 4096};
-  options.buffers = random.one_in(8) ? 1 : 1U << (1 + random.below(4));
+  options.buffers = temper.scarce || random.one_in(8) ? 1 : 1U << (1 + random.below(4));
   options.buffer_bytes = kBytes[random.below(3)];
   options.descriptors = random.one_in(6) ? 3 + random.below(6) : 64;
   return options;
@@ -30,9 +36,14 @@ Phases::Phases(Network& network, Control& control, const ScriptedKernel& kernel,
       control_(control),
       kernel_(kernel),
       violations_(violations),
-      steps_left_(random.one_in(6) ? random.between(10, 3000) : 0) {}
+      steps_left_(random.one_in(6) ? random.between(10, 3000) : 0),
+      accepting_left_(random.one_in(6) ? random.between(10, 3000) : 0) {}
 
 void Phases::act() {
+  if (accepting_left_ != 0 && --accepting_left_ == 0 && !control_.stopping()) {
+    violations_.note("accept no more");
+    control_.stop_accepting();
+  }
   if (steps_left_ == 0 || --steps_left_ != 0) return;
   violations_.note("stop in the middle");
   control_.stop_worker();
@@ -60,6 +71,9 @@ bool Phases::next() {
 
 // All clients came and went; only listeners and the wake-up are left.
 void Phases::expect_rest() {
+  if (control_.accepting_stopped() && kernel_.usage().listeners != 0) {
+    violations_.add("it accepts no more, but a listener is left");
+  }
   control_.take_records();
   control_.expect_rest();
   const ScriptedKernel::Usage usage = kernel_.usage();

@@ -24,10 +24,13 @@ struct SimulationResult {
   std::uint64_t repointed = 0;
   std::uint64_t bytes = 0;
   std::uint64_t starved = 0;
+  std::uint64_t out_of_buffers = 0;
+  std::uint64_t without_source = 0;
+  std::uint64_t after_accepting = 0;  // ended by their ends when accepting had stopped
 };
 
 [[nodiscard]] Temper make_temper(Random& random);
-[[nodiscard]] ScriptedKernelOptions make_kernel_options(Random& random);
+[[nodiscard]] ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper);
 
 // What happens when the worker has nothing to do for good: the next phase.
 class Phases {
@@ -35,7 +38,8 @@ class Phases {
   Phases(Network& network, Control& control, const ScriptedKernel& kernel, Random& random,
          Violations& violations);
 
-  // Called at every step: a worker may be stopped in the middle of its traffic.
+  // Called at every step: in the middle of its traffic a worker may be told to stop, or to accept
+  // no more.
   void act();
   // False when there is none left.
   bool next();
@@ -49,7 +53,8 @@ class Phases {
   const ScriptedKernel& kernel_;
   Violations& violations_;
   Phase phase_ = Phase::kTraffic;
-  std::uint64_t steps_left_;  // until it is stopped in the middle; 0: it is not
+  std::uint64_t steps_left_;      // until it is stopped in the middle; 0: it is not
+  std::uint64_t accepting_left_;  // steps until it is to accept no more; 0: it goes on
 };
 
 // K: a ScriptedKernel, or one derived from it that plants a fault.
@@ -60,7 +65,7 @@ template <class K = ScriptedKernel>
   Violations violations(trace);
   Network network(random, violations, make_temper(random));
   Control control(network, random, violations);
-  K kernel(network, random, violations, make_kernel_options(random));
+  K kernel(network, random, violations, make_kernel_options(random, network.temper()));
 
   proxy::WorkerSetup setup = control.make_setup();
   for (const traffic::Service& service : control.model().services) {
@@ -117,6 +122,11 @@ template <class K = ScriptedKernel>
     result.bytes += link.delivered();
   }
   result.starved = control.counters().buffer_starved.get();
+  for (const proxy::ConnectionEnd& end : control.ends()) {
+    result.out_of_buffers += end.cause == proxy::CloseCause::kNoBuffers ? 1 : 0;
+    result.without_source += end.cause == proxy::CloseCause::kNoSource ? 1 : 0;
+  }
+  result.after_accepting = control.ended_after_accepting();
   for (const traffic::Service& service : control.model().services) {
     result.repointed += control.counters().services[service.id].repointed.get();
   }

@@ -67,12 +67,18 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
     sum.repointed += result.repointed;
     sum.bytes += result.bytes;
     sum.starved += result.starved;
+    sum.out_of_buffers += result.out_of_buffers;
+    sum.without_source += result.without_source;
+    sum.after_accepting += result.after_accepting;
   }
   std::signal(SIGABRT, SIG_DFL);
   // A simulation in which nothing happens proves nothing.
   EXPECT_GT(sum.established, seeds / kShards);
   EXPECT_GT(sum.repointed, seeds / kShards / 20);
   EXPECT_GT(sum.starved, 0U);
+  EXPECT_GT(sum.out_of_buffers, 0U);
+  EXPECT_GT(sum.without_source, 0U);
+  EXPECT_GT(sum.after_accepting, 0U);
   std::printf(
       "turns %llu connections %llu established %llu re-pointed %llu starved %llu bytes %llu\n",
       static_cast<unsigned long long>(sum.turns), static_cast<unsigned long long>(sum.connections),

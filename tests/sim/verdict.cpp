@@ -25,6 +25,7 @@ bool is_by_own_rule(CloseCause cause) {
     case CloseCause::kIdle:
     case CloseCause::kHalfClosed:
     case CloseCause::kStalled:
+    case CloseCause::kNoBuffers:
     case CloseCause::kShutdown:
     case CloseCause::kDrainDeadline:
     case CloseCause::kClosed:
@@ -41,7 +42,9 @@ bool is_refusal(CloseCause cause) {
     case CloseCause::kUnreachable:
     case CloseCause::kNoNode:
     case CloseCause::kNoPorts:
+    case CloseCause::kNoSource:
     case CloseCause::kNoDescriptors:
+    case CloseCause::kNoMemory:
     case CloseCause::kConnectionLimit:
       return true;
     default:
@@ -107,11 +110,14 @@ class Judge {
     const traffic::Timeouts& timeouts = control_.model().apps[0].timeouts;
     const bool possible = (end.cause != CloseCause::kIdle || timeouts.idle != base::kOff) &&
                           (end.cause != CloseCause::kClosed || control_.closes_by_request()) &&
+                          (end.cause != CloseCause::kNoBuffers || network_.temper().scarce) &&
+                          (end.cause != CloseCause::kNoSource || control_.has_sources()) &&
                           end.cause != CloseCause::kDrainDeadline &&
                           end.cause != CloseCause::kInternal;
     expect(possible, *couple.client, "a cause that nothing gave rise to");
     if (couple.node == nullptr) return;
     judge_timeout(couple);
+    if (end.cause == CloseCause::kNoBuffers) judge_surplus(couple);
     expect(end.node == couple.node->node && end.pool == couple.node->pool, *couple.client,
            "its record names another node than the one that served it");
     expect(!is_refusal(end.cause), *couple.client, "refused, but it was connected");
@@ -146,6 +152,18 @@ class Judge {
       since = std::max(since, ended);
     }
     expect(since + timeout <= closed, client, "a timeout whose time had not passed");
+  }
+  // Given up for want of buffers: what it held stood still for a second.
+  void judge_surplus(const Couple& couple) {
+    const base::Instant closed = couple.client->closed_at;
+    const auto stood_still = [closed](const Link& source, const Link& sink) {
+      return sink.sent() < source.received() &&
+             sink.sent_at.latest_until(closed - kClosingMax) + base::kSecond <= closed;
+    };
+    const Link& client = *couple.client;
+    const Link& node = *couple.node;
+    expect(stood_still(client, node) || stood_still(node, client), client,
+           "given up for want of buffers, but its reader went on");
   }
   [[nodiscard]] base::Duration timeout_of(CloseCause cause) const {
     const traffic::Timeouts& timeouts = control_.model().apps[0].timeouts;
