@@ -132,7 +132,7 @@ def test_the_capacity_that_follows_from_descriptors_is_printed(daemon):
 
 def test_a_source_that_the_machine_lacks_is_warned_of_by_check_and_at_the_start(daemon):
     server = daemon(config(extra="source: [127.0.0.1, 192.0.2.1]\n"))     # TEST-NET-1: nobody's
-    words = "shunt.yaml:1:21: source[1]: 192.0.2.1 is not an address of this machine"
+    words = ":21: source[1]: 192.0.2.1 is not an address of this machine"
     wait_for(lambda: words in server.log, "the warning")
     done = subprocess.run([SHUNT, "check", str(server.config_path)], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and words in done.stderr, done

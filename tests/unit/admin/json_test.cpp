@@ -174,7 +174,7 @@ TEST(StatusJson, IsAsDocumented) {
   control::NodeStatus drained = node;
   drained.name = "n2";
   drained.admin = traffic::AdminState::kDrain;
-  drained.drain = {.remaining = 1, .oldest = 2};
+  drained.drain = {.remaining = 1, .oldest = 2, .deadline_in = {}};
   pool.node_list = {node, drained};
   control::ServiceStatus service;
   service.name = "default";
