@@ -114,11 +114,16 @@ def test_a_node_that_refuses_clients_is_taken_out_without_any_check(daemon, orig
     server = daemon(web(health="{type: off, interval: 1h}", blue=[*origins("blue"), ("broken", address)]))
     assert counts(server, what="health") == ["assumed", "assumed"]
 
-    def taken_out():
-        assert ask_colour(server.port) == "blue"
-        return server.node("broken")["health"] == "down" and server.app()["adopted"]
+    def revision():
+        return server.get("/v1/status")[1]["process"]["revision"]
 
-    wait_for(taken_out, "the node to be taken out")
+    def marked():
+        assert ask_colour(server.port) == "blue"
+        return server.node("broken")["health"] == "down"
+
+    before = revision()
+    wait_for(marked, "the node to be marked down")
+    wait_for(lambda: revision() > before and server.app()["adopted"], "the workers to go by that")
     node = server.node("broken")
     assert node["connect_errors"] >= 3 and node["last_failure"] == "default: connects failed: Connection refused"
     series = 'shunt_node_connect_errors_total{app="web",pool="blue",node="broken"}'

@@ -197,6 +197,8 @@ def test_the_connection_limit_refuses_the_newest_and_leaves_the_rest(daemon, ori
         assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
     assert is_reset(server.port)
     Ends(server).wait_cause("PL")
+    (told,) = wait_for(lambda: server.events("limit"), "the limit to be told")
+    assert told["fields"] == {"cause": "connection_limit", "count": "1"}, told
     for client in held:
         client.sendall(b"?\n")
         assert client.recv(5, socket.MSG_WAITALL) == b"blue\n"
@@ -308,6 +310,7 @@ def test_ready_fails_before_accepting_stops(daemon, origins):
     server = daemon(web(extra="shutdown_delay: 10m\n", blue=[blue]))
     server.process.send_signal(signal.SIGTERM)
     wait_for(lambda: server.get("/ready")[0] == 503, "/ready to fail")
+    assert [event["message"] for event in server.events("ready")] == ["ready", "not ready any more: stopping"]
     assert server.get("/live")[0] == 200
     assert ask_colour(server.port) == "blue"
     server.process.send_signal(signal.SIGTERM)

@@ -417,11 +417,11 @@ TEST(ConfigFile, ThatIsMissingADirectoryOrUnreadableIsOneErrorOfTheFile) {
 
 class ConfigPath : public ::testing::Test {
  protected:
-  ConfigPath() {
+  void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "shunt-config-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
   }
-  ~ConfigPath() override { std::filesystem::remove_all(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   std::string error_of(const std::string& path) const {
     const ConfigOutcome outcome = load_config(path);
