@@ -1,5 +1,6 @@
 #include "tests/sim/control.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -71,14 +72,21 @@ Control::Control(Network& network, Random& random, Violations& violations)
       random_(random),
       violations_(violations),
       model_(make_model(random)),
+      workers_(random.one_in(4) ? 2 : 1),
       act_one_in_(random.one_in(8) ? 10 : static_cast<std::uint32_t>(random.between(50, 2000))),
       connections_max_(random.one_in(8) ? 1 + random.below(4) : 64),
       spilled_bytes_max_(network.temper().scarce ? random.below(512) : base::kSpilledBytesMax),
-      publication_(1, make_root()),
-      mailbox_(base::kMailboxCapacity),
-      counters_(model_.slots, static_cast<std::uint32_t>(model_.services.size())),
-      outbox_(counters_),
+      publication_(workers_, make_root()),
       live_(model_.slots) {
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    auto counters = std::make_unique<proxy::WorkerCounters>(
+        model_.slots, static_cast<std::uint32_t>(model_.services.size()));
+    auto outbox = std::make_unique<proxy::Outbox>(*counters);
+    shared_.push_back(
+        {.mailbox = std::make_unique<proxy::SpscRing<proxy::Request>>(base::kMailboxCapacity),
+         .counters = std::move(counters),
+         .outbox = std::move(outbox)});
+  }
   constexpr NodeMood kMoods[] = {NodeMood::kHealthy,  NodeMood::kHealthy, NodeMood::kHealthy,
                                  NodeMood::kSlow,     NodeMood::kSlow,    NodeMood::kRefusing,
                                  NodeMood::kBlackHole};
@@ -93,15 +101,16 @@ Control::Control(Network& network, Random& random, Violations& violations)
   possible_ = {active_};
 }
 
-proxy::WorkerSetup Control::make_setup() {
+proxy::WorkerSetup Control::make_setup(std::uint32_t worker) {
   proxy::WorkerSetup setup;
+  setup.index = worker;
   setup.connections_max = connections_max_;
   setup.spilled_bytes_max = spilled_bytes_max_;
   setup.app_of.assign(model_.services.size(), 0);
   setup.publication = &publication_;
-  setup.mailbox = &mailbox_;
-  setup.outbox = &outbox_;
-  setup.counters = &counters_;
+  setup.mailbox = shared_[worker].mailbox.get();
+  setup.outbox = shared_[worker].outbox.get();
+  setup.counters = shared_[worker].counters.get();
   setup.live = &live_;
   setup.open = &open_;
   return setup;
@@ -128,7 +137,8 @@ void Control::act() {
       return;
     case 7:
       // Several at once, as control does: one may wait behind the walk of another.
-      for (std::uint32_t left = 1 + random_.below(3); left != 0; --left) ask();
+      for (std::uint32_t left = 1 + random_.below(3); left != 0; --left)
+        ask(random_.below(workers_));
       return;
   }
 }
@@ -161,24 +171,26 @@ void Control::publish() {
   publication_.publish(make_root());
   violations_.note("publish revision " + std::to_string(revision_) + ", active pool " +
                    std::to_string(active_));
-  if (!publication_.adopted(0, revision_)) wake();
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    if (!publication_.adopted(worker, revision_)) wake(worker);
+  }
 }
 
 void Control::judge() {
-  if (publication_.adopted(0, revision_)) {
+  if (publication_.adopted_by_all(revision_)) {
     violations_.note("adopted revision " + std::to_string(revision_));
     was_judged_ = true;
     possible_ = {active_};
     network_.allow_only(possible_);
   } else if (random_.one_in(4)) {
-    wake();
+    wake(random_.below(workers_));
   }
   publication_.reclaim();
 }
 
 // ---- Requests.
 
-void Control::ask() {
+void Control::ask(std::uint32_t worker) {
   if (stopping_) return;
   traffic::PoolId pool = traffic::kNoPool;
   if (random_.one_in(2))
@@ -219,18 +231,18 @@ void Control::ask() {
     default:
       return;
   }
-  if (!mailbox_.push(request)) return;
+  if (!shared_[worker].mailbox->push(request)) return;
   std::visit(
       [this](auto asked) {
         if constexpr (requires { asked->done; }) unanswered_.push_back(&asked->done);
       },
       request);
-  wake();
+  wake(worker);
 }
 
 void Control::expect_answered() {
   std::erase_if(unanswered_, [](const auto* done) { return done->load(); });
-  if (!unanswered_.empty()) violations_.add("the worker sleeps with mail left unread");
+  if (!unanswered_.empty()) violations_.add("a worker sleeps with mail left unread");
   unanswered_.clear();
 }
 
@@ -239,37 +251,50 @@ void Control::calm_down() {
 }
 
 void Control::stop_accepting() {
-  // Several of them are answered as one is.
-  for (std::uint32_t left = 1 + random_.below(2); left != 0; --left) {
-    if (!mailbox_.push(&stops_.emplace_back())) return;
-    unanswered_.push_back(&stops_.back().done);
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    // Several of them are answered as one is.
+    for (std::uint32_t left = 1 + random_.below(2); left != 0; --left) {
+      if (!shared_[worker].mailbox->push(&stops_.emplace_back())) break;
+      unanswered_.push_back(&stops_.back().done);
+    }
+    wake(worker);
   }
-  wake();
 }
 
-void Control::stop_worker() {
+bool Control::accepting_stopped() const noexcept {
+  return !stops_.empty() && std::all_of(stops_.begin(), stops_.end(),
+                                        [](const auto& stop) { return stop.done.load(); });
+}
+
+void Control::stop_workers() {
   if (std::exchange(stopping_, true)) return;
   if (random_.one_in(2)) stop_accepting();
-  if (!mailbox_.push(proxy::StopWorker{})) violations_.add("the mailbox is full to the end");
-  wake();
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    if (!shared_[worker].mailbox->push(proxy::StopWorker{})) {
+      violations_.add("a mailbox is full to the end");
+    }
+    wake(worker);
+  }
 }
 
 // ---- What became of it.
 
 void Control::take_records() {
-  proxy::ConnectionEnd end;
-  while (outbox_.take_ends(&end, 1) == 1) {
-    ends_.push_back(end);
-    if (end.cause == proxy::CloseCause::kDone && accepting_stopped()) ++ended_after_accepting_;
-    if (end.cause == proxy::CloseCause::kShutdown && !stopping_) {
-      violations_.add("closed by a shutdown that nobody asked for");
+  for (const Shared& shared : shared_) {
+    proxy::ConnectionEnd end;
+    while (shared.outbox->take_ends(&end, 1) == 1) {
+      ends_.push_back(end);
+      if (end.cause == proxy::CloseCause::kDone && accepting_stopped()) ++ended_after_accepting_;
+      if (end.cause == proxy::CloseCause::kShutdown && !stopping_) {
+        violations_.add("closed by a shutdown that nobody asked for");
+      }
     }
-  }
-  proxy::ConnectOutcome outcome;
-  while (outbox_.take_outcomes(&outcome, 1) == 1) {
-    for (const int own : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
-      if (outcome.error == own)
-        violations_.add("a shortage of its own is told as a node's failure");
+    proxy::ConnectOutcome outcome;
+    while (shared.outbox->take_outcomes(&outcome, 1) == 1) {
+      for (const int own : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+        if (outcome.error == own)
+          violations_.add("a shortage of its own is told as a node's failure");
+      }
     }
   }
 }
@@ -278,19 +303,24 @@ void Control::expect_rest() const {
   const auto expect_zero = [this](std::uint64_t value, const std::string& what) {
     if (value != 0) violations_.add(what + " is " + std::to_string(value) + " with nothing left");
   };
-  expect_zero(counters_.relays.get(), "the count of relays");
-  expect_zero(counters_.stale_completions.get(), "the count of stale completions");
-  expect_zero(counters_.records_dropped.get(), "the count of dropped records");
   expect_zero(open_.count.load(), "the count of open connections");
   for (traffic::NodeSlot slot = 0; slot < model_.slots; ++slot) {
-    const std::string node = "node " + std::to_string(slot) + ": ";
-    expect_zero(live_.get(slot), node + "live connections");
-    expect_zero(counters_.nodes[slot].connecting.get(), node + "connecting");
-    expect_zero(counters_.nodes[slot].established.get(), node + "established");
+    expect_zero(live_.get(slot), "node " + std::to_string(slot) + ": live connections");
   }
-  for (std::size_t service = 0; service < model_.services.size(); ++service) {
-    expect_zero(counters_.services[service].open.get(),
-                "open of service " + std::to_string(service));
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    const proxy::WorkerCounters& counters = *shared_[worker].counters;
+    expect_zero(counters.relays.get(), "the count of relays");
+    expect_zero(counters.stale_completions.get(), "the count of stale completions");
+    expect_zero(counters.records_dropped.get(), "the count of dropped records");
+    for (traffic::NodeSlot slot = 0; slot < model_.slots; ++slot) {
+      const std::string node = "node " + std::to_string(slot) + ": ";
+      expect_zero(counters.nodes[slot].connecting.get(), node + "connecting");
+      expect_zero(counters.nodes[slot].established.get(), node + "established");
+    }
+    for (std::size_t service = 0; service < model_.services.size(); ++service) {
+      expect_zero(counters.services[service].open.get(),
+                  "open of service " + std::to_string(service));
+    }
   }
 }
 

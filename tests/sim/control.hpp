@@ -1,4 +1,4 @@
-// Control: the rest of the process as a worker sees it. It owns what a worker is set up with,
+// Control: the rest of the process as workers see it. It owns what a worker is set up with,
 // publishes roots at any moment, judges adoption, reclaims, and sends requests.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "shunt/base/limits.hpp"
@@ -24,38 +25,39 @@ class Control {
  public:
   Control(Network& network, Random& random, Violations& violations);
 
-  // What the worker shares with it. Listeners and the wake-up are the kernel's to add.
-  [[nodiscard]] proxy::WorkerSetup make_setup();
-  // How to write the worker's eventfd.
-  std::function<void()> wake;
+  [[nodiscard]] std::uint32_t workers() const noexcept { return workers_; }
+  // What a worker shares with it. Listeners and the wake-up are the kernel's to add.
+  [[nodiscard]] proxy::WorkerSetup make_setup(std::uint32_t worker = 0);
+  // How to write a worker's eventfd.
+  std::function<void(std::uint32_t worker)> wake;
 
   // Called at every step of everything: does something now and then.
   void act();
   // No more surprises from here on; marks for closing are taken back.
   void calm_down();
-  void stop_worker();
+  void stop_workers();
   // Only that: what is established goes on.
   void stop_accepting();
 
   [[nodiscard]] const traffic::Model& model() const noexcept { return model_; }
   [[nodiscard]] const std::vector<proxy::ConnectionEnd>& ends() const noexcept { return ends_; }
-  [[nodiscard]] const proxy::WorkerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const proxy::WorkerCounters& counters(std::uint32_t worker) const noexcept {
+    return *shared_[worker].counters;
+  }
   [[nodiscard]] bool closes_by_request() const noexcept { return close_was_asked_; }
   [[nodiscard]] bool has_sources() const noexcept { return !model_.apps[0].sources.empty(); }
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
-  // The worker said that it accepts no more.
-  [[nodiscard]] bool accepting_stopped() const noexcept {
-    return !stops_.empty() && stops_.front().done.load();
-  }
+  // Every worker said that it accepts no more.
+  [[nodiscard]] bool accepting_stopped() const noexcept;
   // Connections that ended in order although no more were accepted.
   [[nodiscard]] std::uint64_t ended_after_accepting() const noexcept {
     return ended_after_accepting_;
   }
-  // What must hold whenever the worker sleeps: a request comes with a wake-up, so none waits.
+  // What must hold whenever all workers sleep: a request comes with a wake-up, so none waits.
   void expect_answered();
   // What must hold once no connection is left.
   void expect_rest() const;
-  // The records that the worker left since the last call.
+  // The records that the workers left since the last call.
   void take_records();
 
  private:
@@ -63,12 +65,13 @@ class Control {
   void publish();
   [[nodiscard]] std::unique_ptr<const traffic::RoutingRoot> make_root();
   void judge();
-  void ask();
+  void ask(std::uint32_t worker);
 
   Network& network_;
   Random& random_;
   Violations& violations_;
   const traffic::Model model_;
+  const std::uint32_t workers_;
   const std::uint32_t act_one_in_;
   const std::uint32_t connections_max_;
   const std::size_t spilled_bytes_max_;
@@ -79,9 +82,13 @@ class Control {
   bool was_judged_ = false;
 
   proxy::Publication publication_;
-  proxy::SpscRing<proxy::Request> mailbox_;
-  proxy::WorkerCounters counters_;
-  proxy::Outbox outbox_;
+  // With one worker each.
+  struct Shared {
+    std::unique_ptr<proxy::SpscRing<proxy::Request>> mailbox;
+    std::unique_ptr<proxy::WorkerCounters> counters;
+    std::unique_ptr<proxy::Outbox> outbox;
+  };
+  std::vector<Shared> shared_;
   traffic::LiveCounts live_;
   proxy::OpenConnections open_;
 

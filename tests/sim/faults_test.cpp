@@ -47,6 +47,7 @@ using TimeoutsAreHalved = FaultyKernel<6>;
 using EndStartsNoTimeout = FaultyKernel<7>;
 using NoMoreAcceptsIsAStop = FaultyKernel<8>;
 using AnyReaderIsGivenUp = FaultyKernel<9>;
+using SecondWorkerRePointsNot = FaultyKernel<10>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -65,6 +66,11 @@ const traffic::ServiceTable& Shard<sim::RetryKeepsTable>::table_of(
 template <>
 bool Connector<sim::ConnectsNotRePointed>::switched_away(const Relay&) const noexcept {
   return false;
+}
+
+template <>
+bool Connector<sim::SecondWorkerRePointsNot>::switched_away(const Relay& relay) const noexcept {
+  return shard_.setup.index == 0 && shard_.table_of(relay).pool != relay.pool;
 }
 
 template <>
@@ -167,6 +173,10 @@ TEST(PlantedFault, RetryThatKeepsAnOldTableIsFound) {
 
 TEST(PlantedFault, ConnectsThatAreNotRePointedAreFound) {
   expect_found<ConnectsNotRePointed>("connect to a left pool");
+}
+
+TEST(PlantedFault, SecondWorkerThatRePointsNothingIsFound) {
+  expect_found<SecondWorkerRePointsNot>("connect to a left pool");
 }
 
 TEST(PlantedFault, ResetThatOvertakesItsBytesIsFound) {

@@ -12,7 +12,7 @@ bool Network::arrive() {
   const auto due = std::find_if(arrivals_.begin(), arrivals_.end(),
                                 [&](const Arrival& arrival) { return arrival.at <= now_; });
   if (due == arrivals_.end()) return false;
-  if (std::count(closed_services_.begin(), closed_services_.end(), due->service) != 0) {
+  if (!is_open(due->service)) {
     violations_.note("a client is refused by service " + std::to_string(due->service));
     arrivals_.erase(due);
     return true;
@@ -40,8 +40,14 @@ Link* Network::accept(traffic::ServiceId service) {
   return link;
 }
 
+bool Network::is_open(traffic::ServiceId service) const {
+  return std::find(listeners_.begin(), listeners_.end(), service) != listeners_.end();
+}
+
 void Network::close_service(traffic::ServiceId service) {
-  closed_services_.push_back(service);
+  const auto last = std::find(listeners_.begin(), listeners_.end(), service);
+  if (last != listeners_.end()) listeners_.erase(last);
+  if (is_open(service)) return;
   while (Link* link = accept(service)) link->reset();
 }
 

@@ -58,7 +58,10 @@ class Network {
   // The next client in the service's accept queue, or null.
   [[nodiscard]] bool can_accept(traffic::ServiceId service) const;
   Link* accept(traffic::ServiceId service);
-  // Their listener was closed: resets who waits there, and refuses who comes later.
+  // One more listener for the service. They share a queue, as those of a socket that was handed
+  // over do.
+  void open_service(traffic::ServiceId service) { listeners_.push_back(service); }
+  // One is closed. With the last one those who wait are reset, and those who come are refused.
   void close_service(traffic::ServiceId service);
   // connect(2): 0 or -EINPROGRESS with a new link, or another -errno without.
   struct Connect {
@@ -91,6 +94,7 @@ class Network {
     base::Instant at = 0;
   };
 
+  [[nodiscard]] bool is_open(traffic::ServiceId service) const;
   bool arrive();
   bool establish(Link& link);
   void change_a_mood();
@@ -106,7 +110,7 @@ class Network {
   std::deque<Link> links_;  // by LinkId; never removed, never moved
   std::vector<Arrival> arrivals_;
   std::vector<Link*> accept_queue_;
-  std::vector<traffic::ServiceId> closed_services_;
+  std::vector<traffic::ServiceId> listeners_;
   std::vector<traffic::PoolId> allowed_;  // empty: all
   bool hurried_ = false;
 };

@@ -38,6 +38,7 @@ ScriptedKernel::ScriptedKernel(Network& network, Random& random, Violations& vio
 // ---- For the simulation.
 
 int ScriptedKernel::add_listener(traffic::ServiceId service) {
+  network_.open_service(service);
   return add_file({.kind = File::Kind::kListener, .service = service});
 }
 
@@ -137,9 +138,10 @@ void ScriptedKernel::check_single(OpKind kind, int fd, const char* what) {
   }
 }
 
-void ScriptedKernel::note_relay(const File* file, uring::Tag tag) {
+void ScriptedKernel::note_relay(const File* file, uring::Tag tag) const {
   if (file == nullptr || file->link == nullptr) return;
-  file->link->relay = std::uint64_t{tag.slot} << 32 | tag.generation;
+  file->link->relay =
+      std::uint64_t{options_.index} << 60 | std::uint64_t{tag.slot} << 32 | tag.generation;
 }
 
 void ScriptedKernel::accept_multishot(int fd, uring::Tag tag) {
@@ -346,6 +348,7 @@ void ScriptedKernel::reset(int fd) {
 
 int ScriptedKernel::submit_and_wait(base::Duration timeout) {
   calls_ = 0;
+  sleeps_until_ = 0;
   if (between) between();
   hand_over();
   const base::Instant deadline =
@@ -362,6 +365,10 @@ int ScriptedKernel::submit_and_wait(base::Duration timeout) {
       continue;
     }
     if (!posted_.empty() || timeout == uring::kNoWait) return 0;
+    if (!options_.alone) {
+      sleeps_until_ = deadline;
+      return 0;
+    }
     if (asleep) asleep();
     const base::Instant next = std::min(network_.next_time(), deadline);
     if (next == kNever) {

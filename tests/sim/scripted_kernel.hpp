@@ -31,6 +31,8 @@ struct ScriptedKernelOptions {
   std::uint32_t buffers = 8;
   std::uint32_t buffer_bytes = 256;
   std::uint32_t descriptors = 64;  // at most open at once; beyond: EMFILE
+  std::uint32_t index = 0;         // of its worker
+  bool alone = true;               // time passes while it sleeps; else it gives way to the others
   // Completions handled a turn times the calls that one may lead to, and as much again.
   std::uint32_t calls_per_turn = 4'000;
 };
@@ -59,6 +61,11 @@ class ScriptedKernel {
     std::size_t buffers_missing = 0;  // with the worker
   };
   [[nodiscard]] Usage usage() const;
+  // Lets one thing happen that this kernel knows of.
+  bool step();
+  // When it gave way at the last wait: how long its worker may sleep; else 0.
+  [[nodiscard]] base::Instant sleeps_until() const noexcept { return sleeps_until_; }
+  void wake_up() noexcept { sleeps_until_ = 0; }
   // A worker that waited and was told that nothing is left: the simulation ends here.
   [[nodiscard]] bool is_over() const noexcept { return over_; }
 
@@ -160,13 +167,12 @@ class ScriptedKernel {
   int add_file(const File& file);
   Op& queue(OpKind kind, int fd, uring::Tag tag);
   void enter_call(const char* call);
-  static void note_relay(const File* file, uring::Tag tag);
+  void note_relay(const File* file, uring::Tag tag) const;
   void check_single(OpKind kind, int fd, const char* what);
   [[nodiscard]] bool is_in_flight(int fd) const;
   void forget(int fd, const char* call);
 
   void hand_over();
-  bool step();
   bool post_one();
   bool execute_one();
   // True when the operation went on (it may be done by that).
@@ -194,6 +200,7 @@ class ScriptedKernel {
   std::vector<BufferPlace> buffers_;
   std::deque<uring::BufferId> ring_;
   std::uint32_t calls_ = 0;
+  base::Instant sleeps_until_ = 0;
   bool over_ = false;
 };
 

@@ -12,7 +12,7 @@ Temper make_temper(Random& random) {
   temper.pause_max = random.between(1, 3000) * base::kMillisecond;
   temper.stall_max = random.between(1, 20'000) * base::kMillisecond;
   temper.mood_change_one_in = static_cast<std::uint32_t>(random.between(100, 5000));
-  temper.scarce = random.one_in(8);
+  temper.scarce = random.one_in(16);
   if (temper.scarce) {
     temper.bytes_max = 16'384;
     temper.socket_buffer = 64;
@@ -30,23 +30,37 @@ ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper) 
   return options;
 }
 
-Phases::Phases(Network& network, Control& control, const ScriptedKernel& kernel, Random& random,
-               Violations& violations)
+void expect_nothing_left(const ScriptedKernel::Usage& usage, Violations& violations) {
+  const auto expect_none = [&](std::size_t left, const char* what) {
+    if (left != 0) violations.add(std::to_string(left) + " " + what + " leaked");
+  };
+  expect_none(usage.sockets, "sockets");
+  expect_none(usage.listeners, "listeners");
+  expect_none(usage.operations, "operations");
+  expect_none(usage.buffers_missing, "buffers");
+}
+
+Phases::Phases(Network& network, Control& control, Random& random, Violations& violations)
     : network_(network),
       control_(control),
-      kernel_(kernel),
       violations_(violations),
       steps_left_(random.one_in(6) ? random.between(10, 3000) : 0),
       accepting_left_(random.one_in(6) ? random.between(10, 3000) : 0) {}
 
 void Phases::act() {
-  if (accepting_left_ != 0 && --accepting_left_ == 0 && !control_.stopping()) {
+  // True once, at the step at which the count runs out.
+  const auto is_due = [](std::uint64_t& left) {
+    if (left == 0) return false;
+    --left;
+    return left == 0;
+  };
+  if (is_due(accepting_left_) && !control_.stopping()) {
     violations_.note("accept no more");
     control_.stop_accepting();
   }
-  if (steps_left_ == 0 || --steps_left_ != 0) return;
+  if (!is_due(steps_left_)) return;
   violations_.note("stop in the middle");
-  control_.stop_worker();
+  control_.stop_workers();
 }
 
 bool Phases::next() {
@@ -61,7 +75,7 @@ bool Phases::next() {
       violations_.note("stop");
       phase_ = Phase::kStopping;
       if (!control_.stopping()) expect_rest();
-      control_.stop_worker();
+      control_.stop_workers();
       return true;
     case Phase::kStopping:
       return false;
@@ -71,15 +85,17 @@ bool Phases::next() {
 
 // All clients came and went; only listeners and the wake-up are left.
 void Phases::expect_rest() {
-  if (control_.accepting_stopped() && kernel_.usage().listeners != 0) {
-    violations_.add("it accepts no more, but a listener is left");
-  }
   control_.take_records();
   control_.expect_rest();
-  const ScriptedKernel::Usage usage = kernel_.usage();
-  if (usage.sockets != 0) violations_.add("sockets are left behind by connections that ended");
-  if (usage.buffers_missing != 0) {
-    violations_.add("buffers are left behind by connections that ended");
+  for (const ScriptedKernel* kernel : kernels_) {
+    const ScriptedKernel::Usage usage = kernel->usage();
+    if (control_.accepting_stopped() && usage.listeners != 0) {
+      violations_.add("it accepts no more, but a listener is left");
+    }
+    if (usage.sockets != 0) violations_.add("sockets are left behind by connections that ended");
+    if (usage.buffers_missing != 0) {
+      violations_.add("buffers are left behind by connections that ended");
+    }
   }
 }
 

@@ -1,9 +1,11 @@
-// A whole simulation from one seed: a worker on a scripted kernel, clients that come, nodes that
-// have moods, and control that interferes. Everything is over when it returns.
+// A whole simulation from one seed: one or two workers on scripted kernels, clients that come,
+// nodes that have moods, and control that interferes. Everything is over when it returns.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,16 +29,21 @@ struct SimulationResult {
   std::uint64_t out_of_buffers = 0;
   std::uint64_t without_source = 0;
   std::uint64_t after_accepting = 0;  // ended by their ends when accepting had stopped
+  std::uint64_t beside_another = 0;   // carried by the second of two workers
 };
 
 [[nodiscard]] Temper make_temper(Random& random);
 [[nodiscard]] ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper);
 
-// What happens when the worker has nothing to do for good: the next phase.
+// At the end of all.
+void expect_nothing_left(const ScriptedKernel::Usage& usage, Violations& violations);
+
+// What happens when no worker has anything to do for good: the next phase.
 class Phases {
  public:
-  Phases(Network& network, Control& control, const ScriptedKernel& kernel, Random& random,
-         Violations& violations);
+  Phases(Network& network, Control& control, Random& random, Violations& violations);
+
+  void watch(const ScriptedKernel& kernel) { kernels_.push_back(&kernel); }
 
   // Called at every step: in the middle of its traffic a worker may be told to stop, or to accept
   // no more.
@@ -50,12 +57,39 @@ class Phases {
 
   Network& network_;
   Control& control_;
-  const ScriptedKernel& kernel_;
+  std::vector<const ScriptedKernel*> kernels_;
   Violations& violations_;
   Phase phase_ = Phase::kTraffic;
   std::uint64_t steps_left_;      // until it is stopped in the middle; 0: it is not
   std::uint64_t accepting_left_;  // steps until it is to accept no more; 0: it goes on
 };
+
+// One worker with its kernel.
+template <class K>
+struct Seat {
+  std::unique_ptr<K> kernel;
+  std::unique_ptr<proxy::Worker<K>> worker;
+  bool over = false;
+};
+
+// All workers gave way to each other: time passes. False when there is nothing left to do.
+template <class K>
+[[nodiscard]] bool pass_time(Network& network, Control& control, Phases& phases,
+                             std::vector<Seat<K>>& seats) {
+  base::Instant next = network.next_time();
+  for (Seat<K>& seat : seats) {
+    if (seat.over) continue;
+    if (seat.kernel->sleeps_until() == 0) return true;
+    next = std::min(next, seat.kernel->sleeps_until());
+  }
+  const auto steps = [](Seat<K>& seat) { return !seat.over && seat.kernel->step(); };
+  const bool went_on = std::any_of(seats.begin(), seats.end(), steps);
+  if (!went_on) control.expect_answered();
+  if (!went_on && next == kNever && !phases.next()) return false;
+  if (!went_on && next != kNever) network.advance_to(next);
+  for (Seat<K>& seat : seats) seat.kernel->wake_up();
+  return true;
+}
 
 // K: a ScriptedKernel, or one derived from it that plants a fault.
 template <class K = ScriptedKernel>
@@ -65,11 +99,33 @@ template <class K = ScriptedKernel>
   Violations violations(trace);
   Network network(random, violations, make_temper(random));
   Control control(network, random, violations);
-  K kernel(network, random, violations, make_kernel_options(random, network.temper()));
-
-  proxy::WorkerSetup setup = control.make_setup();
+  Phases phases(network, control, random, violations);
+  std::vector<Seat<K>> seats;
+  std::vector<proxy::WorkerSetup> setups;
+  ScriptedKernelOptions options = make_kernel_options(random, network.temper());
+  options.alone = control.workers() == 1;
+  for (std::uint32_t index = 0; index < control.workers(); ++index) {
+    options.index = index;
+    K& kernel =
+        *seats.emplace_back(std::make_unique<K>(network, random, violations, options)).kernel;
+    proxy::WorkerSetup& setup = setups.emplace_back(control.make_setup(index));
+    for (const traffic::Service& service : control.model().services) {
+      setup.listeners.push_back({kernel.add_listener(service.id), service.id});
+    }
+    setup.wake_fd = kernel.add_wake();
+    setup.adoption_fd = kernel.add_wake();
+    kernel.between = [&] {
+      phases.act();
+      control.act();
+    };
+    kernel.asleep = [&] { control.expect_answered(); };
+    kernel.asleep_for_good = [&] { return phases.next(); };
+    phases.watch(kernel);
+  }
+  control.wake = [&](std::uint32_t index) {
+    if (!seats[index].over) seats[index].kernel->signal(setups[index].wake_fd);
+  };
   for (const traffic::Service& service : control.model().services) {
-    setup.listeners.push_back({kernel.add_listener(service.id), service.id});
     const std::uint32_t clients = 1 + random.below(6);
     for (std::uint32_t i = 0; i < clients; ++i) {
       network.add_client(
@@ -77,58 +133,52 @@ template <class K = ScriptedKernel>
           network.now() + random.between(0, random.one_in(2) ? base::kMillisecond : base::kSecond));
     }
   }
-  setup.wake_fd = kernel.add_wake();
-  setup.adoption_fd = kernel.add_wake();
-  control.wake = [&] { kernel.signal(setup.wake_fd); };
-
-  Phases phases(network, control, kernel, random, violations);
-  kernel.between = [&] {
-    phases.act();
-    control.act();
-  };
-  kernel.asleep = [&] { control.expect_answered(); };
-  kernel.asleep_for_good = [&] { return phases.next(); };
 
   SimulationResult result;
-  {
-    proxy::Worker<K> worker(kernel, setup);
-    if (!worker.ready()) violations.add("no address space for relays");
-    worker.start();
-    while (worker.turn()) {
-      control.take_records();
-      if (++result.turns == kTurnsMax) violations.add("it does not come to an end");
-      if (result.turns >= kTurnsMax || kernel.is_over()) break;
-    }
-    if (kernel.is_over()) violations.add("the worker sleeps for good and was told to stop");
+  for (std::uint32_t index = 0; index < control.workers(); ++index) {
+    Seat<K>& seat = seats[index];
+    seat.worker = std::make_unique<proxy::Worker<K>>(*seat.kernel, setups[index]);
+    if (!seat.worker->ready()) violations.add("no address space for relays");
+    seat.worker->start();
   }
+  for (std::size_t left = seats.size(); left != 0;) {
+    Seat<K>& seat = seats[random.below(control.workers())];
+    if (seat.over) continue;
+    seat.over = !seat.worker->turn();
+    if (seat.over) --left;
+    control.take_records();
+    const bool stuck = seat.kernel->is_over() ||
+                       (!options.alone && left != 0 && !pass_time(network, control, phases, seats));
+    if (stuck) violations.add("a worker sleeps for good and was told to stop");
+    if (++result.turns == kTurnsMax) violations.add("it does not come to an end");
+    if (stuck || result.turns >= kTurnsMax) break;
+  }
+  for (Seat<K>& seat : seats) seat.worker.reset();
   network.hurry();
   while (network.step()) network.advance_to(network.now() + base::kMicrosecond);
   control.take_records();
   control.expect_rest();
-  const ScriptedKernel::Usage usage = kernel.usage();
-  if (usage.sockets != 0) violations.add(std::to_string(usage.sockets) + " sockets leaked");
-  if (usage.listeners != 0) violations.add(std::to_string(usage.listeners) + " listeners leaked");
-  if (usage.operations != 0)
-    violations.add(std::to_string(usage.operations) + " operations leaked");
-  if (usage.buffers_missing != 0) {
-    violations.add(std::to_string(usage.buffers_missing) + " buffers leaked");
-  }
+  for (const Seat<K>& seat : seats) expect_nothing_left(seat.kernel->usage(), violations);
   judge_connections(network, control, violations);
 
   result.violations = violations.found();
   for (const Link& link : network.links()) {
     result.connections += link.kind == Link::Kind::kClient ? 1 : 0;
     result.established += link.kind == Link::Kind::kNode && link.relay != 0 ? 1 : 0;
+    result.beside_another += link.kind == Link::Kind::kNode && link.relay >> 60 != 0 ? 1 : 0;
     result.bytes += link.delivered();
   }
-  result.starved = control.counters().buffer_starved.get();
   for (const proxy::ConnectionEnd& end : control.ends()) {
     result.out_of_buffers += end.cause == proxy::CloseCause::kNoBuffers ? 1 : 0;
     result.without_source += end.cause == proxy::CloseCause::kNoSource ? 1 : 0;
   }
   result.after_accepting = control.ended_after_accepting();
-  for (const traffic::Service& service : control.model().services) {
-    result.repointed += control.counters().services[service.id].repointed.get();
+  for (std::uint32_t index = 0; index < control.workers(); ++index) {
+    const proxy::WorkerCounters& counters = control.counters(index);
+    result.starved += counters.buffer_starved.get();
+    for (const traffic::Service& service : control.model().services) {
+      result.repointed += counters.services[service.id].repointed.get();
+    }
   }
   return result;
 }

@@ -70,6 +70,7 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
     sum.out_of_buffers += result.out_of_buffers;
     sum.without_source += result.without_source;
     sum.after_accepting += result.after_accepting;
+    sum.beside_another += result.beside_another;
   }
   std::signal(SIGABRT, SIG_DFL);
   // A simulation in which nothing happens proves nothing.
@@ -79,6 +80,7 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
   EXPECT_GT(sum.out_of_buffers, 0U);
   EXPECT_GT(sum.without_source, 0U);
   EXPECT_GT(sum.after_accepting, 0U);
+  EXPECT_GT(sum.beside_another, seeds / kShards / 20);
   std::printf(
       "turns %llu connections %llu established %llu re-pointed %llu starved %llu bytes %llu\n",
       static_cast<unsigned long long>(sum.turns), static_cast<unsigned long long>(sum.connections),
