@@ -8,6 +8,7 @@ namespace {
 
 using test::admin_command;
 using test::ControlRig;
+using test::rollback_command;
 using test::SeenClose;
 using test::switch_command;
 using testing::HasSubstr;
