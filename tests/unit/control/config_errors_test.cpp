@@ -362,7 +362,7 @@ TEST(ConfigErrors, OfANodesPortsAreNotHiddenByOthersOfTheNode) {
 }
 
 TEST(ConfigErrors, AreShortHoweverLongTheNamesAre) {
-  const std::string name(1'000'000, 'n');
+  const std::string name(1'000, 'n');  // YAML takes no longer keys without a '?'
   for (const std::string& text :
        {"apps: {" + name + ": {}}", "apps: {web: {services: {" + name + ": {}}, pools: {}}}",
         "apps: {web: {listen: 80, pools: {" + name + ": []}}}",
