@@ -110,6 +110,11 @@ TEST_F(Descriptors, OfAdmittedConnectionsAreNotTakenByABurst) {
 }
 
 TEST_F(Descriptors, ThatRanOutDoNotMakeAStopForgotten) {
+#ifdef __SANITIZE_ADDRESS__
+  // UBSan's check of a virtual call asks the kernel by way of a pipe whether memory may be read,
+  // and takes the failure to open one for a bad object.
+  GTEST_SKIP() << "the sanitizer itself needs descriptors";
+#endif
   EXPECT_EXIT(check_stop_while_backing_off(), ::testing::ExitedWithCode(0), "");
 }
 
