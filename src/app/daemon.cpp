@@ -274,10 +274,14 @@ void Daemon::entered(StopPhase phase) {
       report("stopped");
       signals_.cancel();
       watchdog_.cancel();
-      admin_.stop([this] { io_.stop(); });
+      admin_.stop([this] {
+        control_->finish();
+        io_.stop();
+      });
       break;
     case StopPhase::kAbandoned:
-      // No destructor: each would wait for the worker. Decisions are on disk already.
+      // No destructor: each would wait for the worker. What the disk has not
+      // taken yet is lost with it: nobody was told that it is there.
       std::cerr << "shunt: a worker does not end; the process ends without it\n" << std::flush;
       ::_exit(1);
   }

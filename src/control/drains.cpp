@@ -109,18 +109,18 @@ bool Drains::full() const noexcept {
 
 void Drains::cancel(const RelayFilter& target, bool closings, std::string_view by,
                     base::Instant now) {
-  for (const CloseCause cause : {CloseCause::kDrainDeadline, CloseCause::kClosed}) {
-    if (cause == CloseCause::kClosed && !closings) continue;
-    bool told = false;
-    bool marked = false;
-    std::erase_if(orders_, [&](const Order& order) {
-      if (order.cause != cause || !same(order.target, target)) return false;
-      if (!std::exchange(told, true)) cancelled_.emplace_back(order, by);
-      marked = marked || order.close_until != 0;
-      return true;
-    });
-    if (marked) take_back(target, cause, now);
-  }
+  // All of them first: none of them may be marked anew when the marks of another are taken back.
+  bool told[2] = {};
+  bool marked[2] = {};
+  std::erase_if(orders_, [&](const Order& order) {
+    const bool closing = order.cause == CloseCause::kClosed;
+    if ((closing && !closings) || !same(order.target, target)) return false;
+    if (!std::exchange(told[closing], true)) cancelled_.emplace_back(order, by);
+    marked[closing] = marked[closing] || order.close_until != 0;
+    return true;
+  });
+  if (marked[false]) take_back(target, CloseCause::kDrainDeadline, now);
+  if (marked[true]) take_back(target, CloseCause::kClosed, now);
 }
 
 void Drains::take_back(const RelayFilter& target, CloseCause cause, base::Instant now) {
@@ -136,6 +136,8 @@ void Drains::take_back(const RelayFilter& target, CloseCause cause, base::Instan
   // way round, and it may have taken the place of a later one.
   for (const Order& other : orders_) {
     if (other.close_until == 0 || !overlap(other.target, target)) continue;
+    // A closing that is over has nothing left to end but what was not its own.
+    if (other.cause == CloseCause::kClosed && other.close_until <= now) continue;
     mark(other, other.close_until > now ? other.close_until - now : 0, true);
   }
 }
@@ -188,7 +190,10 @@ void Drains::tick(base::Instant now) {
     if (due) close(order, order.close_until == 0 ? order.over : 0, now);
   }
   std::erase_if(orders_, [&](const Order& order) {
-    if (order.cause == CloseCause::kClosed) return now >= order.close_until + kClosingSlack;
+    if (order.cause == CloseCause::kClosed) {
+      return now >= order.close_until + kClosingSlack ||
+             (order.target.connection == 0 && held(order.target) == 0);
+    }
     if (held(order.target) != 0) return false;
     announce(order, "drained", name_of(order.target) + " is drained");
     if (order.left != 0 && drained_) {
@@ -228,6 +233,7 @@ void Drains::tell_cancelled() {
   for (const auto& [order, by] : std::exchange(cancelled_, {})) {
     const bool closing = order.cause == CloseCause::kClosed;
     const std::uint64_t left = held(order.target);
+    if (left == 0) continue;  // there was nothing any more that could have been ended
     announce(order, closing ? "close_cancelled" : "drain_cancelled",
              (closing ? "closing of " : "drain of ") + name_of(order.target) + " cancelled by " +
                  by + ": " + connections(left) + (left == 1 ? " remains" : " remain"),

@@ -15,6 +15,7 @@ Ledger::Ledger(boost::asio::io_context& io, Persister& persister, EventSink& eve
       retry_(retry),
       settle_(settle),
       timer_(io),
+      settle_timer_(io),
       document_(std::move(document)) {}
 
 void Ledger::stage(const std::string& app, AppDocument record,
@@ -74,13 +75,14 @@ void Ledger::disk_is_behind() {
 void Ledger::keep() {
   SHUNT_CHECK(staged_);
   staged_.reset();
+  ahead_ = false;
   in_force_ = version_;
   unacknowledged_ = true;
   if (flush_wanted_) flush();
 }
 
 void Ledger::decided() noexcept {
-  in_force_ = version_ + 1;
+  ahead_ = true;
   unacknowledged_ = true;
 }
 
@@ -111,7 +113,7 @@ void Ledger::acknowledged(const std::string& app, std::optional<Receipt> receipt
   unacknowledged_ = false;
   if (!persisted()) return flush();  // and the mark goes out when that is on disk
   persister_.acknowledge(sequence_);
-  flush_after(settle_);
+  flush_when_quiet();
 }
 
 void Ledger::remember(OperationRecord operation) {
@@ -124,7 +126,7 @@ void Ledger::note_ending(const std::string& app, const std::string& what) {
   if (record.ending == what) return;
   record.ending = what;
   if (staged_ && staged_->app == app) staged_->before.ending = what;
-  flush_after(settle_);
+  flush_when_quiet();
 }
 
 void Ledger::flush() {
@@ -174,9 +176,28 @@ void Ledger::in_trouble(const std::string& why) {
   events_.publish(std::move(event));
 }
 
+void Ledger::finish() {
+  // What is staged was handed over already, with all that came before it.
+  if (staged_ || (persisted() && !flush_wanted_)) return;
+  persister_.submit(serialize(document_), {});
+}
+
 void Ledger::flush_after(base::Duration delay) {
+  const base::Instant due = base::monotonic_now() + delay;
+  if (flush_due_ != 0 && flush_due_ <= due) return;
+  flush_due_ = due;
   timer_.expires_after(std::chrono::nanoseconds(delay));
   timer_.async_wait(lifetime_.guard([this](const boost::system::error_code& error) {
+    if (error) return;
+    flush_due_ = 0;
+    flush();
+  }));
+}
+
+// What may wait: its timer begins anew each time, and never that of what may not.
+void Ledger::flush_when_quiet() {
+  settle_timer_.expires_after(std::chrono::nanoseconds(settle_));
+  settle_timer_.async_wait(lifetime_.guard([this](const boost::system::error_code& error) {
     if (!error) flush();
   }));
 }

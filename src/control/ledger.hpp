@@ -40,7 +40,7 @@ class Ledger {
 
   // ---- Or, where nobody waits for the disk:
 
-  // A decision is in force that the document lacks: it is not persisted until stage() and keep().
+  // A decision is in force that the document lacks: nothing is persisted until stage() and keep().
   void decided() noexcept;
 
   // ---- At any time.
@@ -55,9 +55,12 @@ class Ledger {
   void note_ending(const std::string& app, const std::string& what);
   // Writes the document as soon as nothing is staged.
   void flush();
+  // Hands what the disk lacks to the persister, which writes it before it ends: nobody waits for
+  // what is running any more.
+  void finish();
 
   // The decisions in force are on disk (and synced, where syncing is on).
-  [[nodiscard]] bool persisted() const noexcept { return written_ >= in_force_; }
+  [[nodiscard]] bool persisted() const noexcept { return !ahead_ && written_ >= in_force_; }
   [[nodiscard]] bool durable() const noexcept { return persisted() && persister_.syncs(); }
   // Why decisions cannot be persisted now; empty where they can.
   [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
@@ -77,13 +80,16 @@ class Ledger {
   void on_disk(std::uint64_t version, std::uint64_t sequence);
   void disk_is_behind();
   void in_trouble(const std::string& why);
-  void flush_after(base::Duration delay);
+  void flush_after(base::Duration delay);  // or sooner, where that was asked for before
+  void flush_when_quiet();
 
   Persister& persister_;
   EventSink& events_;
   const base::Duration retry_;
   const base::Duration settle_;
-  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer timer_;  // of flush_after()
+  boost::asio::steady_timer settle_timer_;
+  base::Instant flush_due_ = 0;  // 0: timer_ is not armed
   StateDocument document_;
   std::optional<Staged> staged_;
   std::uint64_t version_ = 1;    // of document_; rises with every staged change
@@ -91,6 +97,7 @@ class Ledger {
   std::uint64_t written_ = 0;    // the version that the disk has
   std::uint64_t sequence_ = 0;   // of the slot that holds it
   std::uint64_t attempts_ = 0;   // of write()
+  bool ahead_ = false;           // decided(), and not kept yet
   bool unacknowledged_ = false;  // a decision is kept whose client has no answer yet
   bool background_running_ = false;
   bool flush_wanted_ = false;

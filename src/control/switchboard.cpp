@@ -51,6 +51,11 @@ void Switchboard::stop() {
   if (!std::exchange(stopping_, true)) ledger_.flush();
 }
 
+void Switchboard::finish_up() {
+  if (running_ && running_->stage == Stage::kAdopting) record(*running_, running_->plan.outcome);
+  ledger_.finish();
+}
+
 // ---- The queue.
 
 void Switchboard::apply(Command command, Done done) {
@@ -252,18 +257,14 @@ void Switchboard::not_persisted(std::string why) {
 void Switchboard::commit() {
   Running& run = *running_;
   const Plan& plan = run.plan;
-  const base::Instant now = base::monotonic_now();
   if (plan.release) {
     RestoredApp& app = decisions_.apps[plan.app];
     app.release = *plan.release;
     app.recovered_unacknowledged = false;
-    drains_.cancel_pool(plan.app, plan.release->active,
-                        run.command.verb == Verb::kRollback ? "rollback" : "switch", now);
   }
   for (const auto& [slot, state] : plan.admin) {
     decisions_.admin[slot] = state;
     if (on_admin_) on_admin_(slot, state);
-    if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, "ready", now);
   }
   run.repointed_before = repointed_of(data_plane_, model_.apps[plan.app]);
   run.stage = Stage::kAdopting;
@@ -275,8 +276,21 @@ void Switchboard::commit() {
   }
   run.published = base::monotonic_now();
   if (run.recorded) ledger_.keep();
+  cancel_drains(run);
   spin_for_adoption();
   poll_adoption();
+}
+
+// After the store: where many orders overlap, taking marks back takes milliseconds.
+void Switchboard::cancel_drains(const Running& run) {
+  const Plan& plan = run.plan;
+  if (plan.release) {
+    drains_.cancel_pool(plan.app, plan.release->active,
+                        run.command.verb == Verb::kRollback ? "rollback" : "switch", run.published);
+  }
+  for (const auto& [slot, state] : plan.admin) {
+    if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, "ready", run.published);
+  }
 }
 
 void Switchboard::finish() {

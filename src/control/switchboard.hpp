@@ -47,6 +47,8 @@ class Switchboard {
   // Commands from now on are refused. What waits for a quiet moment to be written (receipts) is
   // written now.
   void stop();
+  // Everything has ended: what is decided and not on disk yet goes to the persister. The last call.
+  void finish_up();
   // Frees replaced roots that nobody reads any more.
   void reclaim();
 
@@ -102,6 +104,7 @@ class Switchboard {
   void await_news();
   void finish();
   void begin_drains(const Running& run);
+  void cancel_drains(const Running& run);
   void close_connections();
   void count_connections();
   void closed(std::uint64_t matched, bool complete);

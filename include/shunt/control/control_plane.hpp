@@ -8,8 +8,8 @@
 //   control->start();                                  // then io.run()
 //
 // Stop order: begin_stop() (not ready any more), end_commands() when accepting ends, workers
-// drained and ended, io stopped, control plane destroyed, then the data plane, then the persister.
-// Everything runs on the control thread.
+// drained and ended, finish(), io stopped, control plane destroyed, then the data plane, then the
+// persister. Everything runs on the control thread.
 #pragma once
 
 #include <cstdint>
@@ -73,6 +73,8 @@ class ControlPlane : public Controller {
   virtual void begin_stop() = 0;
   // From now on changing commands are refused (kUnavailable); the running one finishes.
   virtual void end_commands() = 0;
+  // What is decided and not on disk yet is handed to the persister, which writes it before it ends.
+  virtual void finish() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<ControlPlane> make_control_plane(ControlParts parts,

@@ -1,5 +1,6 @@
 // Decisions against a disk that fails, hangs or loses power at any step.
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
@@ -367,6 +368,54 @@ TEST(Persistence, AStartTellsWhoseConnectionsWereBeingEnded) {
   rig.events.events.clear();
   rig.restart();
   EXPECT_EQ(rig.events.count("state_recovered"), 0U) << "told once";
+}
+
+// Refused by a stuck disk, a switch may be on it all the same: what is in force is written over it,
+// also while a decision is in force that the document lacks.
+TEST(Persistence, WhatWentAheadIsNotDurableByAWriteOfWhatWasBefore) {
+  ControlRig rig;
+  rig.timing.persist_wait = 5 * base::kMillisecond;
+  rig.timing.unwritten_max = 3600 * base::kSecond;
+  rig.start();
+  settle(rig);
+  rig.switch_to("green");
+  settle(rig);
+  HungDisk disk(*rig.medium, HungDisk::Hangs::kOnce);
+  ASSERT_EQ(rig.switch_to("blue").kind, OutcomeKind::kUnavailable);
+  rig.data_plane->keep_busy(0);
+  Command command = rollback_command();
+  command.not_durable = true;
+  const auto answer = rig.apply(command);
+  disk.release();
+  // The late answer, and the document of before once more.
+  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  rig.io.run_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(rig.plane->status().process.durable);
+  ASSERT_FALSE(answer->has_value());
+  rig.data_plane->follow(0);
+  rig.run_until([&] { return answer->has_value(); });
+  EXPECT_FALSE((*answer)->receipt.durable);
+}
+
+TEST(Persistence, AStopHandsOverWhatWaitsBehindAnotherWrite) {
+  ControlRig rig;
+  rig.start();
+  rig.switch_to("green");
+  settle(rig);
+  HungDisk disk(*rig.medium);
+  Command known = switch_command("green");
+  known.key = "k";
+  EXPECT_FALSE(rig.run(known).changed) << "and its answer is being written";
+  Command command = rollback_command();
+  command.not_durable = true;
+  EXPECT_TRUE(rig.run(command).changed);
+  rig.plane->begin_stop();
+  rig.plane->end_commands();
+  rig.plane->finish();
+  disk.release();
+  rig.restart();
+  EXPECT_EQ(rig.app().active, "blue");
+  EXPECT_EQ(rig.app().epoch, 3U);
 }
 
 TEST(Persistence, TheFirstStartIsRememberedSoThatInitialCountsOnce) {
