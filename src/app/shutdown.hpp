@@ -1,15 +1,12 @@
 // Shutdown: the order in which the daemon stops taking traffic.
 //
-//   running ──begin──► delaying ──shutdown_delay──► lingering ──all relays ended, or grace──►
-//   closing
-//                          │                            │                                       │
-//                          └──────── a second signal ───┴──────────► closing ──workers ended──►
-//                          ended
-//
 //   delaying   /ready fails so that whoever stands in front looks elsewhere; accepting and commands
 //              go on
+//
 //   lingering  accepting has stopped, commands are refused; established connections go on for
-//   shutdown_grace closing    what is left is closed (cause: shutdown), the workers end
+//              shutdown_grace
+//
+//   closing    what is left is closed (cause: shutdown), the workers end
 #pragma once
 
 #include <cstdint>

@@ -82,7 +82,7 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
              });
   if (flags.not_durable) {
     parser.add_switch(
-        {.names = "--not-durable", .help = "go ahead where the decision cannot be stored"},
+        {.names = "--not-durable", .help = "do not wait for the disk, which may be full or stuck"},
         not_durable);
   }
   if (flags.force) parser.add_switch({.names = "--force", .help = flags.force_help}, force);

@@ -90,7 +90,7 @@ std::string headline_of(int status, const json::object& problem) {
   if (kind == "invalid" || kind == "bad_request") return with_detail("invalid request");
   if (kind == "unavailable") return with_detail("unavailable");
   if (kind == "busy") {
-    return "the daemon has too many clients, for seconds now; nothing changed: try again, or end "
+    return "the daemon has too many clients; nothing changed: try again, or end "
            "some "
            "of those that follow events or wait";
   }

@@ -1,12 +1,17 @@
 // Switchboard: the single writer. It takes commands one after the other, decides, persists,
 // publishes the next root, waits until every worker follows, and acknowledges. Control thread only.
 //
-//   waiting ──► deciding ──refused, nothing to do, dry run──────────────────► answered
+// clang-format off
+//   waiting ──► deciding ──refused, nothing to do, dry run──► answered
 //                  │
-//                  ├─► persisting ──failed or too slow──────────────────────► answered, nothing
-//                  changed │       │ │   on disk (not_durable: at once) │       ▼ ├─► adopting:
-//                  published ──every worker follows, or bound─► answered with a receipt └─► closing
-//                  (verb close)  ──every worker marked, or bound► answered
+//                  ├─► persisting ──failed or too slow──► answered, nothing changed
+//                  │       │
+//                  │       │ on disk (not_durable: at once)
+//                  │       ▼
+//                  ├─► adopting: published ──every worker follows, or bound──► answered with a receipt
+//                  │
+//                  └─► closing (verb close) ──every worker marked, or bound──► answered
+// clang-format on
 #pragma once
 
 #include <cstdint>

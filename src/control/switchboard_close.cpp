@@ -92,7 +92,8 @@ void Switchboard::closed(std::uint64_t matched, bool complete) {
   if (connection != 0 && matched == 0 && complete) {
     const std::string id = std::to_string(connection);
     if (was_given(data_plane_, model_, connection)) {
-      outcome.message = "connection " + id + " of app " + outcome.app + " is not open any more";
+      outcome.message = "app " + outcome.app + " has no established connection " + id +
+                        ": it has ended, is still connecting, or is another app's";
     } else {
       outcome.kind = OutcomeKind::kNotFound;
       outcome.message = "there is no connection " + id + " and never was since the start";

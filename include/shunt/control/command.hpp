@@ -28,7 +28,7 @@ struct Command {
   std::vector<std::string> skip;             // gates to waive ("min_healthy")
   bool force = false;                        // waive all gates
   bool dry_run = false;
-  bool not_durable = false;  // go ahead where the decision cannot be persisted in time
+  bool not_durable = false;  // acknowledged without waiting for the disk, which gets it after
   std::optional<traffic::Epoch> if_epoch;
   std::string key;  // operation id; empty: none
   std::string reason;

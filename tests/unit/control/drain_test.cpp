@@ -446,7 +446,10 @@ TEST(Close, OfAConnectionThatEndedIsDoneAndOfOneThatNeverWasIsNotFound) {
   const Outcome ended = rig.run(command);
   EXPECT_EQ(ended.kind, OutcomeKind::kDone);
   EXPECT_FALSE(ended.changed);
-  EXPECT_EQ(ended.message, "connection 281474976710663 of app web is not open any more");
+  EXPECT_EQ(
+      ended.message,
+      "app web has no established connection 281474976710663: it has ended, is still connecting, "
+      "or is another app's");
   for (const std::uint64_t never : {(std::uint64_t{1} << 48) | 8, std::uint64_t{1},
                                     std::uint64_t{2} << 48 | 1, std::uint64_t{1} << 48}) {
     command.connection = never;
