@@ -77,8 +77,9 @@ void Ledger::keep() {
   staged_.reset();
   ahead_ = false;
   in_force_ = version_;
+  // What waited for the end of the staging waits on: written now, it would be marked as not
+  // acknowledged, and the mark would outlive the answer if the process were killed then.
   unacknowledged_ = true;
-  if (flush_wanted_) flush();
 }
 
 void Ledger::decided() noexcept {
@@ -113,6 +114,7 @@ void Ledger::acknowledged(const std::string& app, std::optional<Receipt> receipt
   unacknowledged_ = false;
   if (!persisted()) return flush();  // and the mark goes out when that is on disk
   persister_.acknowledge(sequence_);
+  if (flush_wanted_) return flush();
   flush_when_quiet();
 }
 

@@ -374,8 +374,9 @@ TEST(Persistence, AStartTellsWhoseConnectionsWereBeingEnded) {
 // also while a decision is in force that the document lacks.
 TEST(Persistence, WhatWentAheadIsNotDurableByAWriteOfWhatWasBefore) {
   ControlRig rig;
-  rig.timing.persist_wait = 5 * base::kMillisecond;
+  rig.timing.persist_wait = 250 * base::kMillisecond;  // enough for a disk that is well
   rig.timing.unwritten_max = 3600 * base::kSecond;
+  rig.timing.settle = 3600 * base::kSecond;  // no write that nobody waits for
   rig.start();
   settle(rig);
   rig.switch_to("green");
