@@ -14,10 +14,9 @@ void NodeVerb::declare(Parser& parser) {
         {.names = "--deadline", .help = "close what is left after this; else nothing is closed"},
         deadline_, {});
   }
-  options_.declare(parser, {.goals = goals_,
-                            .not_durable = not_durable_,
-                            .force = true,
-                            .force_help = "waive every gate"});
+  options_.declare(
+      parser,
+      {.goals = goals_, .not_durable = true, .force = true, .force_help = "waive every gate"});
   common_.declare(parser);
 }
 

@@ -17,11 +17,8 @@ class NodeVerb : public Verb {
 
  protected:
   // admin: as the API names the state. goals: what --wait may name.
-  NodeVerb(std::string admin, std::vector<Goal> goals, bool with_deadline, bool not_durable)
-      : admin_(std::move(admin)),
-        goals_(std::move(goals)),
-        with_deadline_(with_deadline),
-        not_durable_(not_durable) {}
+  NodeVerb(std::string admin, std::vector<Goal> goals, bool with_deadline)
+      : admin_(std::move(admin)), goals_(std::move(goals)), with_deadline_(with_deadline) {}
 
   void declare(Parser& parser) override;
 
@@ -29,7 +26,6 @@ class NodeVerb : public Verb {
   const std::string admin_;
   const std::vector<Goal> goals_;
   const bool with_deadline_;
-  const bool not_durable_;
   CommonOptions common_;
   ChangeOptions options_;
   std::vector<std::string> nodes_;

@@ -5,7 +5,7 @@ namespace {
 
 class Drain final : public NodeVerb {
  public:
-  Drain() : NodeVerb("drain", {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, true, true) {}
+  Drain() : NodeVerb("drain", {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, true) {}
 
   [[nodiscard]] Manual manual() const override {
     return {.name = "drain",

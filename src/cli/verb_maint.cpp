@@ -5,7 +5,7 @@ namespace {
 
 class Maint final : public NodeVerb {
  public:
-  Maint() : NodeVerb("maint", {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, false, true) {}
+  Maint() : NodeVerb("maint", {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, false) {}
 
   [[nodiscard]] Manual manual() const override {
     return {.name = "maint",

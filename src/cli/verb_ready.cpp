@@ -5,7 +5,7 @@ namespace {
 
 class Ready final : public NodeVerb {
  public:
-  Ready() : NodeVerb("ready", {Goal::kAdopted, Goal::kHealthy}, false, false) {}
+  Ready() : NodeVerb("ready", {Goal::kAdopted, Goal::kHealthy}, false) {}
 
   [[nodiscard]] Manual manual() const override {
     return {.name = "ready",

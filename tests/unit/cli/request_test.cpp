@@ -59,6 +59,8 @@ INSTANTIATE_TEST_SUITE_P(
               R"({"nodes": ["node1", "node2"], "admin": "drain", "deadline_ns": 600000000000,
                   "not_durable": true})"},
         Asked{"ready node1", "/v1/apps/-/nodes", R"({"nodes": ["node1"], "admin": "ready"})"},
+        Asked{"ready node1 --not-durable", "/v1/apps/-/nodes",
+              R"({"nodes": ["node1"], "admin": "ready", "not_durable": true})"},
         Asked{"ready 127.0.0.1:8081", "/v1/apps/-/nodes",
               R"({"nodes": ["127.0.0.1:8081"], "admin": "ready"})"},
         Asked{"maint node1 --reason disk", "/v1/apps/-/nodes",
