@@ -44,6 +44,9 @@ std::optional<Answer> judge_message(const RequestParser& parser, JudgedRequest& 
     return problem(ProblemKind::kBadRequest, hosts == 0 ? "an HTTP/1.1 request needs a Host header"
                                                         : "more than one Host header");
   }
+  if (message.count(http::field::origin) > 1) {
+    return problem(ProblemKind::kBadRequest, "more than one Origin header");
+  }
   // RFC 9112 section 6.1: a transfer coding that is not understood leaves the end of the body
   // unknown, and HTTP/1.0 has none.
   if (const auto coding = header(parser, http::field::transfer_encoding)) {
@@ -85,7 +88,7 @@ std::optional<Answer> judge_method(const RequestParser& parser, const Door& door
 // Headers that say which command this is: of two, a proxy on the way may have added one, and
 // whichever were chosen, the client could have meant the other.
 std::optional<Answer> judge_once(const RequestParser& parser) {
-  for (const std::string_view name : {"If-Match", "Idempotency-Key"}) {
+  for (const std::string_view name : {"If-Match", "Idempotency-Key", "Content-Type"}) {
     if (parser.get().count(name) > 1) {
       return problem(ProblemKind::kBadRequest, "more than one " + std::string(name) + " header");
     }

@@ -75,6 +75,9 @@ void read_admin(const Section& top, AdminConfig& admin, std::vector<PlacedAddres
                                 std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
                                 " bytes that a Unix socket path may have");
   }
+  if (const auto door = base::Endpoint::parse("unix:" + admin.socket)) {
+    listeners.push_back({*door, section.find("socket"), "admin.socket"});
+  }
   read_mode(section, "socket_mode", admin.socket_mode);
   const TreeNode* http = section.find("http");
   if (http == nullptr || (http->kind == TreeNode::Kind::kScalar && http->text == "off")) return;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "src/control/config_address_fault.hpp"
@@ -65,10 +67,10 @@ std::optional<base::Endpoint> read_address(Report& report, const TreeNode& at,
   const bool odd = at.text.size() > 200 || std::any_of(at.text.begin(), at.text.end(), [](char c) {
                      return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
                    });
-  if (odd) return refuse(quoted(at.text) + " is not an address", "expected " + expectation(use));
+  if (odd) return refuse(control::quoted(at.text) + " is not an address", "expected " + expectation(use));
   base::Result<base::Endpoint> parsed = base::Endpoint::parse(at.text);
   auto fault = parsed ? fault_of(at.text, *parsed, use) : fault_of(at.text, parsed.error(), use);
-  if (fault) return refuse(quoted(at.text) + fault->message, std::move(fault->hint));
+  if (fault) return refuse(control::quoted(at.text) + fault->message, std::move(fault->hint));
   return *parsed;
 }
 
@@ -184,15 +186,31 @@ void report_overlaps(Report& report, const std::vector<PlacedAddress>& listeners
   }
 }
 
+// As loops are looked for: one spelling for a path.
+std::string loop_key(const base::Endpoint& address) {
+  std::string text = address.to_string();
+  if (!address.is_unix()) return text;
+  const std::size_t path = text.find(':') + 1;
+  return text.substr(0, path) +
+         std::filesystem::path(text.substr(path)).lexically_normal().string();
+}
+
 void report_loops(Report& report, const std::vector<PlacedAddress>& listeners,
                   const std::vector<PlacedAddress>& nodes) {
   std::map<std::string, const PlacedAddress*> by_address;
   for (const PlacedAddress& listener : listeners) {
-    by_address.emplace(listener.address.to_string(), &listener);
+    by_address.emplace(loop_key(listener.address), &listener);
   }
   for (const PlacedAddress& node : nodes) {
-    if (node.address.is_unix()) continue;
-    auto found = by_address.find(node.address.to_string());
+    auto found = by_address.find(loop_key(node.address));
+    if (node.address.is_unix()) {
+      if (found != by_address.end()) {
+        report.add(*node.at,
+                   node.place + ": " + node.address.to_string() + " is shunt's own admin socket",
+                   "whoever reaches the app could command shunt");
+      }
+      continue;
+    }
     if (found == by_address.end() && node.address.is_loopback()) {
       const char* const wildcard = node.address.family() == AF_INET ? "0.0.0.0" : "::";
       found = by_address.find(

@@ -18,7 +18,7 @@ namespace shunt::control {
 // An address with the place that gave it, for what is checked across sections.
 struct PlacedAddress {
   base::Endpoint address;
-  const TreeNode* at = nullptr;  // into the tree
+  const TreeNode* at = nullptr;  // into the tree; none: a default that the file does not give
   std::string place;             // "apps.web.listen"
 };
 

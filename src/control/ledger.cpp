@@ -87,7 +87,7 @@ void Ledger::decided() noexcept {
   unacknowledged_ = true;
 }
 
-void Ledger::take_back(std::string stuck) {
+void Ledger::take_back(const std::string& stuck) {
   SHUNT_CHECK(staged_);
   // Begun and not ended: the disk may have it or not, so what is in force has to be written over
   // it.

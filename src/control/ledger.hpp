@@ -36,7 +36,7 @@ class Ledger {
   void keep();
   // It is not. A write that was begun may still reach the disk: then what is in force follows it.
   // stuck: not empty when it is taken back because the disk did not answer.
-  void take_back(std::string stuck = {});
+  void take_back(const std::string& stuck = {});
 
   // ---- Or, where nobody waits for the disk:
 

@@ -153,6 +153,7 @@ class Decider {
   [[nodiscard]] std::string kept_names() const {
     if (release_.kept.empty()) return ", and none is";
     std::vector<std::string> names;
+    names.reserve(release_.kept.size());
     for (const traffic::PoolId pool : release_.kept) names.push_back(name_of(pool));
     return "; kept: " + listed(names);
   }
@@ -176,10 +177,10 @@ class Decider {
     if (plan_.admin.empty() && plan_.drains.empty()) {
       return already(listed(all) + (all.size() == 1 ? " is " : " are ") + wanted + " already");
     }
-    if (command_.admin != traffic::AdminState::kReady && leaves_no_node()) {
+    if (const char* lacking = left_without(); lacking != nullptr) {
       std::vector<Reason> failed{
-          {std::string(kGateLastNode),
-           "no ready node would be left in " + name_of(release_.active) + ", which is live"}};
+          {std::string(kGateLastNode), std::string(lacking) + " would be left in " +
+                                           name_of(release_.active) + ", which is live"}};
       waive(failed);
       if (!failed.empty()) {
         return refused_without_node(wanted, std::move(failed));
@@ -189,15 +190,29 @@ class Decider {
               "would make " + listed(all) + " " + wanted);
   }
 
-  [[nodiscard]] bool leaves_no_node() const {
-    const auto will_be_ready = [&](const traffic::Node& node) {
-      for (const auto& [slot, state] : plan_.admin) {
-        if (slot == node.slot) return state == traffic::AdminState::kReady;
-      }
-      return decisions_.admin[node.slot] == traffic::AdminState::kReady;
+  // Which kind of node the live pool would have none of, and has now; nullptr: neither. Where no
+  // node is usable any more, a command for one of them takes nothing away.
+  [[nodiscard]] const char* left_without() const {
+    if (command_.admin == traffic::AdminState::kReady || !plan_.publishes) return nullptr;
+    const auto is_ready = [](traffic::AdminState state) {
+      return state == traffic::AdminState::kReady;
     };
-    const auto& nodes = app_.pools[release_.active].nodes;
-    return plan_.publishes && std::none_of(nodes.begin(), nodes.end(), will_be_ready);
+    bool usable_now = false;
+    bool ready_then = false;
+    bool usable_then = false;
+    for (const traffic::Node& node : app_.pools[release_.active].nodes) {
+      const auto planned =
+          std::find_if(plan_.admin.begin(), plan_.admin.end(),
+                       [&](const auto& entry) { return entry.first == node.slot; });
+      const traffic::AdminState now = decisions_.admin[node.slot];
+      const bool ready = is_ready(planned == plan_.admin.end() ? now : planned->second);
+      const bool usable = health_.is_usable(node.slot);
+      usable_now = usable_now || (usable && is_ready(now));
+      ready_then = ready_then || ready;
+      usable_then = usable_then || (usable && ready);
+    }
+    if (!ready_then) return "no ready node";
+    return usable_now && !usable_then ? "no ready node that is up" : nullptr;
   }
 
   // Whoever drains a whole pool most likely wants another one.

@@ -152,7 +152,9 @@ TEST_F(AdminRefusals, OfRepeatedHeadersThatSayWhichCommandItIs) {
   for (const auto& [name, values] : {std::pair<std::string, std::pair<std::string, std::string>>{
                                          "If-Match", {"\"41\"", "\"42\""}},
                                      {"If-Match", {"\"41\"", "\"41\""}},
-                                     {"Idempotency-Key", {"a", "b"}}}) {
+                                     {"Idempotency-Key", {"a", "b"}},
+                                     {"Content-Type", {"application/json", "text/plain"}},
+                                     {"Origin", {"http://localhost", "http://evil.example"}}}) {
     const Response response =
         raw(std::string(kSwitchHead) + name + ": " + values.first + "\r\n" + name + ": " +
             values.second + "\r\nContent-Length: 15\r\n\r\n{\"to\": \"green\"}");

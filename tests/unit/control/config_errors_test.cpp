@@ -254,6 +254,9 @@ const Wrong kWrong[] = {
     {"OverlappingAdmin", top_with("admin: {http: 127.0.0.1:8080}\n"),
      "apps.web.listen: 0.0.0.0:8080 overlaps with 127.0.0.1:8080 of admin.http in line 1"},
     {"ALoop", nodes_with("[\"127.0.0.1:8080\"]\n"), "127.0.0.1:8080 is shunt itself"},
+    {"TheAdminSocketAsANode",
+     "admin: {socket: /run/x/a.sock}\n" + nodes_with("[\"unix:/run/./x//a.sock\"]\n"),
+     "unix:/run/./x//a.sock is shunt's own admin socket"},
     // Model
     {"NoApps", "workers: 1\n", "there are no apps"},
     {"AnEmptyApps", "apps: {}\n", "apps: expected one app at least"},

@@ -62,6 +62,21 @@ TEST(NodeAdmin, TheLastReadyNodeOfTheLivePoolIsNotDrainedByMistake) {
   EXPECT_TRUE(rig.routed_to().empty());
 }
 
+TEST(NodeAdmin, TheLastNodeOfTheLivePoolThatIsUpIsNotDrainedByMistake) {
+  ControlRig rig;
+  rig.start();
+  rig.check(1, false, 3);
+  rig.run_until([&] { return rig.routed_to().size() == 1; });
+  const Outcome refused = rig.run(admin_command({"b1"}, AdminState::kDrain));
+  EXPECT_EQ(refused.kind, OutcomeKind::kRefused);
+  EXPECT_THAT(refused.reasons.at(0).message, HasSubstr("no ready node that is up"));
+  EXPECT_TRUE(rig.run(admin_command({"b2"}, AdminState::kDrain)).changed) << "b1 stays";
+  rig.run(admin_command({"b2"}, AdminState::kReady));
+  // Where none is up, none of them is missed for that.
+  rig.check(0, false, 3);
+  EXPECT_TRUE(rig.run(admin_command({"b1"}, AdminState::kDrain)).changed);
+}
+
 TEST(NodeAdmin, ANodeInMaintenanceIsNotChecked) {
   ControlRig rig;
   rig.start();
