@@ -35,6 +35,7 @@ class Shunt final : public Balancer {
     const std::string request =
         post(std::string(R"({"to": ")") + kColors[static_cast<std::size_t>(color)] +
              R"(", "not_durable": )" + (durable ? "false" : "true") + R"(, "reason": "bench"})");
+    reopen_if_closed();
     Change change{.sent = base::monotonic_now(), .color = color, .durable = durable, .answer = {}};
     change.answer = ask(request);
     change.acknowledged = base::monotonic_now();
@@ -73,6 +74,13 @@ class Shunt final : public Balancer {
            "application/json\r\n"
            "Content-Length: " +
            std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+
+  // An admin connection that is idle for a minute is closed, and the others' turns may take longer.
+  void reopen_if_closed() {
+    char byte = 0;
+    if (::recv(control_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+    control_ = connect_to(endpoint("unix:" + socket_path_));
   }
 
   // One exchange; the whole answer.
