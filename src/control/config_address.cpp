@@ -67,7 +67,8 @@ std::optional<base::Endpoint> read_address(Report& report, const TreeNode& at,
   const bool odd = at.text.size() > 200 || std::any_of(at.text.begin(), at.text.end(), [](char c) {
                      return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
                    });
-  if (odd) return refuse(control::quoted(at.text) + " is not an address", "expected " + expectation(use));
+  if (odd)
+    return refuse(control::quoted(at.text) + " is not an address", "expected " + expectation(use));
   base::Result<base::Endpoint> parsed = base::Endpoint::parse(at.text);
   auto fault = parsed ? fault_of(at.text, *parsed, use) : fault_of(at.text, parsed.error(), use);
   if (fault) return refuse(control::quoted(at.text) + fault->message, std::move(fault->hint));
