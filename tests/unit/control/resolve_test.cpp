@@ -1,4 +1,7 @@
 // Names and bounds of a command, before anything is decided.
+#include <cstddef>
+#include <string>
+
 #include <gmock/gmock.h>
 
 #include "shunt/base/limits.hpp"
@@ -8,31 +11,29 @@
 namespace shunt::control {
 namespace {
 
-TEST(Resolve, AReasonAsLongAsTheAdminInterfaceTakesIsTaken) {
-  static_assert(base::kReasonBytesMax == 1024, "docs/admin-api.md and docs/openapi.json say so");
+// The longest is taken, one byte more is not.
+void expect_bound(std::string Command::* member, std::size_t bytes_max) {
   const traffic::Model model = test::web_model();
   Command command = test::switch_command("green");
   Resolved resolved;
-  command.reason.assign(base::kReasonBytesMax, 'r');
+  (command.*member).assign(bytes_max, 'x');
   EXPECT_FALSE(resolve(model, command, resolved));
-  command.reason += 'r';
+  command.*member += 'x';
   const auto refused = resolve(model, command, resolved);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->kind, OutcomeKind::kInvalid);
-  EXPECT_THAT(refused->message, testing::HasSubstr("longer than 1024 bytes"));
+  EXPECT_THAT(refused->message,
+              testing::HasSubstr("longer than " + std::to_string(bytes_max) + " bytes"));
+}
+
+TEST(Resolve, AReasonAsLongAsTheAdminInterfaceTakesIsTaken) {
+  static_assert(base::kReasonBytesMax == 1024, "docs/admin-api.md and docs/openapi.json say so");
+  expect_bound(&Command::reason, base::kReasonBytesMax);
 }
 
 TEST(Resolve, AKeyAsLongAsTheAdminInterfaceTakesIsTaken) {
   static_assert(base::kKeyBytesMax == 128, "docs/admin-api.md and docs/openapi.json say so");
-  const traffic::Model model = test::web_model();
-  Command command = test::switch_command("green");
-  Resolved resolved;
-  command.key.assign(base::kKeyBytesMax, 'k');
-  EXPECT_FALSE(resolve(model, command, resolved));
-  command.key += 'k';
-  const auto refused = resolve(model, command, resolved);
-  ASSERT_TRUE(refused);
-  EXPECT_THAT(refused->message, testing::HasSubstr("longer than 128 bytes"));
+  expect_bound(&Command::key, base::kKeyBytesMax);
 }
 
 }  // namespace
