@@ -210,6 +210,7 @@ void Connection::call() {
   deadline_ = 0;
   if (request_.wants_stream) return start_stream(header(*parser_, "Last-Event-ID"));
 
+  if (door_.over_tcp && request_.route->takes_time) return call_in_turn();
   ApiCall call;
   call.route = request_.route;
   call.app = std::move(request_.app);
@@ -220,6 +221,20 @@ void Connection::call() {
   call.actor = actor_;
   host_.api().handle(
       call, [self = shared_from_this()](Answer answer) { self->answer(std::move(answer)); });
+}
+
+void Connection::call_in_turn() {
+  const auto target = parser_->get().target();
+  ApiCall call;  // without what it would only view: this outlives the request
+  call.route = request_.route;
+  call.app = std::move(request_.app);
+  call.query = std::move(request_.query);
+  host_.tcp_turns().ask(
+      {target.data(), target.size()},
+      [&api = host_.api(), call = std::move(call)](Api::Done done) {
+        api.handle(call, std::move(done));
+      },
+      [self = shared_from_this()](Answer answer) { self->answer(std::move(answer)); });
 }
 
 }  // namespace shunt::admin

@@ -30,6 +30,7 @@
 #include "src/admin/event_hub.hpp"
 #include "src/admin/guard.hpp"
 #include "src/admin/request.hpp"
+#include "src/admin/tcp_turns.hpp"
 
 namespace shunt::admin {
 
@@ -42,6 +43,7 @@ class ConnectionHost {
   [[nodiscard]] virtual const AdminLimits& limits() const noexcept = 0;
   [[nodiscard]] virtual Api& api() noexcept = 0;
   [[nodiscard]] virtual EventHub& events() noexcept = 0;
+  [[nodiscard]] virtual TcpTurns& tcp_turns() noexcept = 0;
   [[nodiscard]] virtual bool stopping() const noexcept = 0;
   // Calls on_time() of the connections whose deadline has passed, at `deadline` or soon after.
   virtual void wake_at(base::Instant deadline) = 0;
@@ -104,6 +106,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_parse_error(const Code& error);
   bool say_continue();
   void call();
+  void call_in_turn();
   void refuse(Answer answer);
 
   // Answers (connection_write.cpp).

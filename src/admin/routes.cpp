@@ -9,20 +9,20 @@ namespace shunt::admin {
 namespace {
 
 constexpr std::array kRoutes = {
-    Route{RouteId::kLive, "/live", false, ""},
-    Route{RouteId::kReady, "/ready", false, ""},
-    Route{RouteId::kMetrics, "/metrics", false, ""},
-    Route{RouteId::kOpenApi, "/v1/openapi.json", false, ""},
-    Route{RouteId::kStatus, "/v1/status", false, ""},
-    Route{RouteId::kEvents, "/v1/events", false, "after limit"},
-    Route{RouteId::kConfig, "/v1/config", false, ""},
-    Route{RouteId::kApp, "/v1/apps/{app}", false, ""},
-    Route{RouteId::kDiff, "/v1/apps/{app}/diff", false, ""},
-    Route{RouteId::kConnections, "/v1/apps/{app}/connections", false, "pool node limit"},
-    Route{RouteId::kSwitch, "/v1/apps/{app}/switch", true, ""},
-    Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, ""},
-    Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, ""},
-    Route{RouteId::kClose, "/v1/apps/{app}/close", true, ""},
+    Route{RouteId::kLive, "/live", false, false, ""},
+    Route{RouteId::kReady, "/ready", false, false, ""},
+    Route{RouteId::kMetrics, "/metrics", false, true, ""},
+    Route{RouteId::kOpenApi, "/v1/openapi.json", false, false, ""},
+    Route{RouteId::kStatus, "/v1/status", false, true, ""},
+    Route{RouteId::kEvents, "/v1/events", false, true, "after limit"},
+    Route{RouteId::kConfig, "/v1/config", false, true, ""},
+    Route{RouteId::kApp, "/v1/apps/{app}", false, true, ""},
+    Route{RouteId::kDiff, "/v1/apps/{app}/diff", false, true, ""},
+    Route{RouteId::kConnections, "/v1/apps/{app}/connections", false, true, "pool node limit"},
+    Route{RouteId::kSwitch, "/v1/apps/{app}/switch", true, false, ""},
+    Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, false, ""},
+    Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, false, ""},
+    Route{RouteId::kClose, "/v1/apps/{app}/close", true, false, ""},
 };
 
 constexpr std::string_view kAppSegment = "{app}";

@@ -33,6 +33,7 @@ struct Route {
   RouteId id;
   std::string_view path;    // "/v1/apps/{app}/switch"
   bool changes;             // POST; else GET and HEAD
+  bool takes_time;          // to put together: over TCP it waits for its turn (tcp_turns.hpp)
   std::string_view params;  // names of query parameters, separated by blanks
 };
 

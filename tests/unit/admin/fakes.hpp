@@ -28,6 +28,7 @@ class FakeController final : public control::Controller {
   }
   [[nodiscard]] control::StatusSnapshot status() const override {
     const std::lock_guard lock(mutex_);
+    ++snapshots_;
     return snapshot_;
   }
   void connections(const control::ConnectionsQuery& query,
@@ -79,6 +80,7 @@ class FakeController final : public control::Controller {
   [[nodiscard]] std::size_t held() const {
     const std::lock_guard lock(mutex_);
     return held_.size();
+  [[nodiscard]] int snapshots() const { return snapshots_; }
   }
   // To be called on the server's thread.
   [[nodiscard]] std::vector<std::function<void(control::Outcome)>> take_held() {
@@ -103,6 +105,7 @@ class FakeController final : public control::Controller {
   bool hold_ = false;
   std::vector<control::Command> commands_;
   std::vector<std::function<void(control::Outcome)>> held_;
+  mutable std::atomic<int> snapshots_{0};
   control::ConnectionsQuery query_;
 };
 

@@ -102,6 +102,24 @@ TEST(AdminServer, ListsConnections) {
   control::ConnectionsAnswer answer;
   answer.matched = 7;
   admin.controller.set_connections(answer);
+// Readers over TCP must not take the time that commands need (tcp_turns.hpp).
+TEST(AdminServer, ReadersOverTcpShareAnAnswerAndThoseOnTheUnixSocketDoNot) {
+  RunningAdmin admin;
+  const auto asked_at_once = [&](Client first, Client second) {
+    for (Client* client : {&first, &second}) EXPECT_EQ(client->get("/live").status, 200);
+    const int before = admin.controller.snapshots();
+    admin.on_loop([&] {  // so that the server finds both at once
+      for (Client* client : {&first, &second}) {
+        client->send("GET /v1/status HTTP/1.1\r\nHost: " + client->host() + "\r\n\r\n");
+      }
+    });
+    for (Client* client : {&first, &second}) EXPECT_EQ(client->receive().status, 200);
+    return admin.controller.snapshots() - before;
+  };
+  EXPECT_EQ(asked_at_once(admin.tcp_client(), admin.tcp_client()), 1);
+  EXPECT_EQ(asked_at_once(admin.unix_client(), admin.unix_client()), 2);
+}
+
   Client client = admin.tcp_client();
   EXPECT_EQ(client.get("/v1/apps/web/connections?pool=blue&node=n%201&limit=5").body,
             R"({"matched":7,"connections":[]})");
