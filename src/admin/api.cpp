@@ -132,6 +132,9 @@ Answer Api::ready() const {
   json.begin_object();
   json.field("ready", reason.empty());
   if (!reason.empty()) json.field("reason", reason);
+  // Traffic flows all the same: whoever stands in front must not make an outage of a full disk.
+  const std::string degraded = controller_ == nullptr ? "" : controller_->degraded_because();
+  if (!degraded.empty()) json.field("degraded", degraded);
   json.end_object();
   return answer;
 }

@@ -97,9 +97,17 @@ class ControlPlaneImpl final : public ControlPlane {
       case Phase::kStopping:
         return "stopping";
       case Phase::kReady:
-        return degraded_because();
+        break;
+    }
+    if (const auto worker = watchdog_.silent(base::monotonic_now())) {
+      return "worker " + std::to_string(*worker) + " does not answer";
     }
     return {};
+  }
+
+  [[nodiscard]] std::string degraded_because() const override {
+    const std::string& trouble = switchboard_.ledger().trouble();
+    return trouble.empty() ? std::string() : "decisions cannot be persisted: " + trouble;
   }
 
   [[nodiscard]] bool alive() const override {
@@ -121,14 +129,6 @@ class ControlPlaneImpl final : public ControlPlane {
     if (usable_changes) usable_changed(result.slot);
   }
 
-  [[nodiscard]] std::string degraded_because() const {
-    if (const auto worker = watchdog_.silent(base::monotonic_now())) {
-      return "degraded: worker " + std::to_string(*worker) + " does not answer";
-    }
-    const std::string& trouble = switchboard_.ledger().trouble();
-    return trouble.empty() ? std::string() : "degraded: decisions cannot be persisted: " + trouble;
-  }
-
   [[nodiscard]] ProcessStatus process_status() const {
     ProcessStatus process;
     process.version = parts_.version;
@@ -136,6 +136,7 @@ class ControlPlaneImpl final : public ControlPlane {
     process.pid = ::getpid();
     process.config_path = parts_.config.path;
     process.phase_reason = not_ready_because();
+    if (process.phase_reason.empty()) process.phase_reason = degraded_because();
     switch (phase_) {
       case Phase::kStarting:
         process.phase = "starting";

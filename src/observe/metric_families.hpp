@@ -17,6 +17,7 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(BuildInfo,             "shunt_build_info",                       Gauge,     "version",              "Always 1, the version is a label")               \
   ROW(ProcessStart,          "shunt_process_start_time_seconds",       Gauge,     "",                     "When the process started, seconds since 1970")   \
   ROW(Ready,                 "shunt_ready",                            Gauge,     "",                     "1 while /ready says 200")                        \
+  ROW(Degraded,              "shunt_degraded",                         Gauge,     "",                     "1 while the phase in the status is degraded")    \
   ROW(StateDurable,          "shunt_state_durable",                    Gauge,     "",                     "1 while the decisions in force are on disk")     \
   ROW(Capacity,              "shunt_connections_capacity",             Gauge,     "",                     "Connections that may be open at once")           \
   ROW(Revision,              "shunt_table_revision",                   Gauge,     "",                     "The published revision of the routing tables")   \

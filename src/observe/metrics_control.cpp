@@ -53,6 +53,7 @@ void collect_process(MetricsSet& set, const MetricsSources& sources,
   set.add(Metric::kBuildInfo, {process.version}, 1.0);
   set.add(Metric::kProcessStart, {}, static_cast<double>(process.started_wall_ms) / 1e3);
   set.add(Metric::kReady, {}, one_if(sources.controller.not_ready_because().empty()));
+  set.add(Metric::kDegraded, {}, one_if(process.phase == "degraded"));
   set.add(Metric::kStateDurable, {}, one_if(process.durable));
   set.add(Metric::kCapacity, {}, std::uint64_t{process.capacity});
   set.add(Metric::kRevision, {}, process.revision);

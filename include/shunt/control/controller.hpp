@@ -51,8 +51,10 @@ class Controller {
   // Walks the workers (bounded work a turn). An error when app, pool or node is unknown.
   virtual void connections(const ConnectionsQuery& query,
                            std::function<void(base::Result<ConnectionsAnswer>)> done) = 0;
-  // Own fitness: workers answer, decisions can be persisted, not stopping. Empty: ready.
+  // Own fitness for traffic: started, workers answer, not stopping. Empty: ready.
   [[nodiscard]] virtual std::string not_ready_because() const = 0;
+  // What is wrong while traffic flows all the same: decisions cannot be persisted. Empty: nothing.
+  [[nodiscard]] virtual std::string degraded_because() const = 0;
   // Every worker answered its last ping (asleep counts: it wakes and answers).
   [[nodiscard]] virtual bool alive() const = 0;
   [[nodiscard]] virtual const Config& config() const = 0;

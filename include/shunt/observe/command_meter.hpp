@@ -63,6 +63,7 @@ class MeteredController final : public control::Controller {
   [[nodiscard]] std::string not_ready_because() const override {
     return inner_.not_ready_because();
   }
+  [[nodiscard]] std::string degraded_because() const override { return inner_.degraded_because(); }
   [[nodiscard]] bool alive() const override { return inner_.alive(); }
   [[nodiscard]] const control::Config& config() const override { return inner_.config(); }
   [[nodiscard]] const proxy::DataPlane& data_plane() const override { return inner_.data_plane(); }

@@ -41,6 +41,10 @@ class FakeController final : public control::Controller {
     const std::lock_guard lock(mutex_);
     return not_ready_because_;
   }
+  [[nodiscard]] std::string degraded_because() const override {
+    const std::lock_guard lock(mutex_);
+    return degraded_because_;
+  }
   [[nodiscard]] bool alive() const override { return alive_; }
   [[nodiscard]] const control::Config& config() const override { return config_; }
   [[nodiscard]] const proxy::DataPlane& data_plane() const override { std::abort(); }
@@ -58,6 +62,9 @@ class FakeController final : public control::Controller {
   void set_not_ready_because(std::string reason) {
     locked([&] { not_ready_because_ = reason; });
   }
+  void set_degraded_because(std::string reason) {
+    locked([&] { degraded_because_ = std::move(reason); });
+  }
   void set_config(std::string path, std::string text) {
     config_.path = std::move(path);
     config_.text = std::move(text);
@@ -73,6 +80,7 @@ class FakeController final : public control::Controller {
     const std::lock_guard lock(mutex_);
     return commands_;
   }
+  [[nodiscard]] int snapshots() const { return snapshots_; }
   [[nodiscard]] control::ConnectionsQuery query() const {
     const std::lock_guard lock(mutex_);
     return query_;
@@ -80,7 +88,6 @@ class FakeController final : public control::Controller {
   [[nodiscard]] std::size_t held() const {
     const std::lock_guard lock(mutex_);
     return held_.size();
-  [[nodiscard]] int snapshots() const { return snapshots_; }
   }
   // To be called on the server's thread.
   [[nodiscard]] std::vector<std::function<void(control::Outcome)>> take_held() {
@@ -98,14 +105,15 @@ class FakeController final : public control::Controller {
   mutable std::mutex mutex_;
   control::Outcome outcome_;
   control::StatusSnapshot snapshot_;
+  mutable std::atomic<int> snapshots_{0};
   base::Result<control::ConnectionsAnswer> connections_ = control::ConnectionsAnswer{};
   std::string not_ready_because_;
+  std::string degraded_because_;
   control::Config config_;
   std::atomic<bool> alive_{true};
   bool hold_ = false;
   std::vector<control::Command> commands_;
   std::vector<std::function<void(control::Outcome)>> held_;
-  mutable std::atomic<int> snapshots_{0};
   control::ConnectionsQuery query_;
 };
 

@@ -33,6 +33,11 @@ TEST(AdminServer, SaysWhetherItLivesAndIsReady) {
   Client client = admin.unix_client();
   EXPECT_EQ(client.get("/live").body, R"({"live":true})");
   EXPECT_EQ(client.get("/ready").body, R"({"ready":true})");
+  admin.controller.set_degraded_because("the disk is full");
+  const Response degraded = client.get("/ready");
+  EXPECT_EQ(degraded.status, 200) << "a full disk is no reason to send traffic elsewhere";
+  EXPECT_EQ(degraded.body, R"({"ready":true,"degraded":"the disk is full"})");
+  admin.controller.set_degraded_because("");
 
   admin.controller.set_alive(false);
   admin.controller.set_not_ready_because("a worker does not answer");
@@ -97,11 +102,6 @@ TEST(AdminServer, GivesTheSnapshotAndItsApps) {
   EXPECT_EQ(client.get("/v1/apps/-").json().at("name").as_string(), "web");
 }
 
-TEST(AdminServer, ListsConnections) {
-  RunningAdmin admin;
-  control::ConnectionsAnswer answer;
-  answer.matched = 7;
-  admin.controller.set_connections(answer);
 // Readers over TCP must not take the time that commands need (tcp_turns.hpp).
 TEST(AdminServer, ReadersOverTcpShareAnAnswerAndThoseOnTheUnixSocketDoNot) {
   RunningAdmin admin;
@@ -120,6 +120,11 @@ TEST(AdminServer, ReadersOverTcpShareAnAnswerAndThoseOnTheUnixSocketDoNot) {
   EXPECT_EQ(asked_at_once(admin.unix_client(), admin.unix_client()), 2);
 }
 
+TEST(AdminServer, ListsConnections) {
+  RunningAdmin admin;
+  control::ConnectionsAnswer answer;
+  answer.matched = 7;
+  admin.controller.set_connections(answer);
   Client client = admin.tcp_client();
   EXPECT_EQ(client.get("/v1/apps/web/connections?pool=blue&node=n%201&limit=5").body,
             R"({"matched":7,"connections":[]})");

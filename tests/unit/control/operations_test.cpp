@@ -156,7 +156,7 @@ TEST(Operations, ADecisionThatDoesNotFitIsRefusedAndReported) {
   EXPECT_EQ(rig.events.last("not_durable").level, EventLevel::kError);
   // What is in force fits, and is written again.
   rig.run_until([&] { return rig.events.count("not_durable") == 2; });
-  EXPECT_TRUE(rig.plane->not_ready_because().empty());
+  EXPECT_TRUE(rig.plane->degraded_because().empty());
 }
 
 TEST(Operations, ANoOpIsRememberedOnlyUnderAKeyThatSomebodyChose) {

@@ -87,7 +87,7 @@ TEST(Persistence, AFailedSyncRefusesTheSwitchAndARestartHasTheOldDecision) {
   EXPECT_EQ(outcome.reasons.at(0).gate, "persist");
   EXPECT_EQ(rig.revision(), 1U);
   EXPECT_EQ(rig.app().active, "blue");
-  EXPECT_TRUE(rig.plane->not_ready_because().empty()) << "the old decision is whole again";
+  EXPECT_TRUE(rig.plane->degraded_because().empty()) << "the old decision is whole again";
   rig.kill();
   rig.medium->power_cut();
   rig.start();
@@ -104,11 +104,12 @@ TEST(Persistence, ADiskThatGoesOnFailingDegradesUntilItWorksAgain) {
   Command command = switch_command("green");
   command.key = "k";
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kUnavailable);
-  EXPECT_THAT(rig.plane->not_ready_because(), HasSubstr("degraded"));
+  EXPECT_THAT(rig.plane->degraded_because(), HasSubstr("cannot be persisted"));
+  EXPECT_EQ(rig.plane->not_ready_because(), "") << "traffic flows all the same";
   EXPECT_EQ(rig.plane->status().process.phase, "degraded");
   EXPECT_EQ(rig.events.last("not_durable").level, EventLevel::kError);
   broken = false;
-  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  rig.run_until([&] { return rig.plane->degraded_because().empty(); });
   EXPECT_TRUE(rig.plane->status().process.durable);
   const Outcome outcome = rig.run(command);
   EXPECT_TRUE(outcome.changed);
@@ -149,13 +150,14 @@ TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedIn
   const Outcome outcome = rig.switch_to("green");
   EXPECT_EQ(outcome.kind, OutcomeKind::kUnavailable);
   EXPECT_THAT(outcome.message, HasSubstr("has not answered"));
-  EXPECT_THAT(rig.plane->not_ready_because(), HasSubstr("degraded"));
+  EXPECT_THAT(rig.plane->degraded_because(), HasSubstr("cannot be persisted"));
+  EXPECT_EQ(rig.plane->not_ready_because(), "") << "traffic flows all the same";
   EXPECT_EQ(rig.app().active, "blue");
   rig.check(0, false, 3);
   rig.run_until([&] { return rig.routed_to().size() == 1; });
   // What was refused lands on the disk after all; what is in force is written over it.
   disk.release();
-  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  rig.run_until([&] { return rig.plane->degraded_because().empty(); });
   settle(rig);
   rig.kill();
   rig.start();
@@ -189,7 +191,7 @@ TEST(Persistence, ADryRunOfARollbackHurriesNothing) {
   const auto first = rig.apply(rollback_command());
   rig.run_until([&] { return slow->has_value(); });
   EXPECT_EQ((*slow)->kind, OutcomeKind::kUnavailable) << "the true rollback does";
-  EXPECT_TRUE(rig.plane->not_ready_because().empty()) << "the disk is not to blame";
+  EXPECT_TRUE(rig.plane->degraded_because().empty()) << "the disk is not to blame";
   hung.disk->release();
   rig.run_until([&] { return first->has_value(); });
   EXPECT_EQ((*first)->active, "blue");
@@ -389,7 +391,7 @@ TEST(Persistence, WhatWentAheadIsNotDurableByAWriteOfWhatWasBefore) {
   const auto answer = rig.apply(command);
   disk.release();
   // The late answer, and the document of before once more.
-  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  rig.run_until([&] { return rig.plane->degraded_because().empty(); });
   rig.io.run_for(std::chrono::milliseconds(20));
   EXPECT_FALSE(rig.plane->status().process.durable);
   ASSERT_FALSE(answer->has_value());

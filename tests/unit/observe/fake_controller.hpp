@@ -29,6 +29,7 @@ class FakeController final : public control::Controller {
     done(control::ConnectionsAnswer{.matched = 5, .rows = {}});
   }
   std::string not_ready_because() const override { return not_ready; }
+  std::string degraded_because() const override { return {}; }
   bool alive() const override { return true; }
   const control::Config& config() const override { return config_; }
   const proxy::DataPlane& data_plane() const override { return workers; }
