@@ -20,6 +20,13 @@ constexpr std::size_t kUnparsedSlack = 2 * kReadBytes;
 // What a client may send that nobody wants: the rest of a refused request, or into an event stream.
 constexpr std::size_t kDiscardedBytesMax = std::size_t{1024} * 1024;
 
+// Does the first line end without a carriage return? The parser takes that for a bad version.
+bool is_bare_line_feed(asio::const_buffer unparsed) {
+  const std::string_view text(static_cast<const char*>(unparsed.data()), unparsed.size());
+  const std::size_t end = text.find('\n');
+  return end != std::string_view::npos && (end == 0 || text[end - 1] != '\r');
+}
+
 }  // namespace
 
 Connection::Connection(ConnectionHost& host, const Door& door, Socket socket, std::string actor)
@@ -112,6 +119,7 @@ void Connection::on_read(const Code& error, std::size_t bytes) {
 
 void Connection::parse() {
   if (state_ == State::kIdle) {
+    if (!skip_empty_lines()) return read();  // still idle: that is no request
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(host_.limits().header_bytes));
     parser_->body_limit(host_.limits().body_bytes);
@@ -134,6 +142,19 @@ Connection::Code Connection::feed_parser() {
     return http::make_error_code(http::error::need_more);
   }
   return error;
+}
+
+// RFC 9112 section 2.2: empty lines before a request are ignored, such as an old client sends after
+// a body. Returns whether anything else is there. Its deadline bounds how long it may go on.
+bool Connection::skip_empty_lines() {
+  while (buffer_.size() != 0) {
+    const auto* const bytes = static_cast<const char*>(buffer_.data().data());
+    if (bytes[0] != '\r') return true;
+    if (buffer_.size() == 1) return false;
+    if (bytes[1] != '\n') return true;
+    buffer_.consume(2);
+  }
+  return false;
 }
 
 // Both return whether the request goes on.
@@ -194,6 +215,10 @@ void Connection::on_cut() {
 
 void Connection::on_parse_error(const Code& error) {
   request_.unframed = true;
+  if (state_ == State::kHeader && is_bare_line_feed(buffer_.data())) {
+    return refuse(problem(ProblemKind::kBadRequest,
+                          "a line ends with a line feed alone; HTTP/1.1 wants CR LF"));
+  }
   refuse(answer_to_parse_error(error, host_.limits().header_bytes, host_.limits().body_bytes));
 }
 

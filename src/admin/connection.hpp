@@ -103,6 +103,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool parse_body();
   void need_more(base::Duration time);
   void on_cut();
+  [[nodiscard]] bool skip_empty_lines();
   void on_parse_error(const Code& error);
   bool say_continue();
   void call();

@@ -118,17 +118,30 @@ std::optional<Answer> judge_body(const RequestParser& parser, JudgedRequest& req
   return std::nullopt;
 }
 
+// Takes what stands before `separator`, without the blanks around it, off the front of `rest`.
+std::string_view next_part(std::string_view& rest, char separator) {
+  std::string_view part = rest.substr(0, rest.find(separator));
+  rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+  const std::size_t first = part.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return part.substr(first, part.find_last_not_of(" \t") - first + 1);
+}
+
+// RFC 9110 section 12.4.2: a weight of 0 (or 0.000) means "not acceptable".
+bool is_weight_zero(std::string_view parameter) {
+  if (parameter.size() < 3 || !iequals(parameter.substr(0, 2), "q=")) return false;
+  return parameter[2] == '0' && parameter.find_first_not_of("0.", 2) == std::string_view::npos;
+}
+
 bool accepts_stream(const RequestParser& parser) {
   const auto accept = header(parser, http::field::accept);
   if (!accept) return false;
   for (std::string_view rest = *accept; !rest.empty();) {
-    std::string_view type = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), type.size() + 1));
-    type = type.substr(0, type.find(';'));
-    const std::size_t first = type.find_first_not_of(" \t");
-    if (first == std::string_view::npos) continue;
-    type = type.substr(first, type.find_last_not_of(" \t") - first + 1);
-    if (iequals(type, kEventStream)) return true;
+    std::string_view range = next_part(rest, ',');
+    if (!iequals(next_part(range, ';'), kEventStream)) continue;
+    bool wanted = true;
+    while (!range.empty()) wanted = wanted && !is_weight_zero(next_part(range, ';'));
+    if (wanted) return true;
   }
   return false;
 }

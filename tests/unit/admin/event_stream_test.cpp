@@ -30,6 +30,24 @@ TEST(EventStream, SendsWhatHappensFromNowOn) {
   EXPECT_THAT(frame, HasSubstr("\"message\":\"green is live\""));
 }
 
+TEST(EventStream, IsNotForAClientThatWeighsItZero) {
+  RunningAdmin admin;
+  Client client = admin.unix_client();
+  for (const char* accept :
+       {"text/event-stream;q=0", "text/event-stream; Q=0.000 , application/json",
+        "text/event-stream;charset=utf-8 ;q=0.0"}) {
+    const Response response = client.get("/v1/events", "Accept: " + std::string(accept) + "\r\n");
+    ASSERT_EQ(response.body, R"({"events":[]})") << accept;
+  }
+  for (const char* accept : {"text/event-stream;q=0.001",
+                             "text/event-stream;q=0, text/event-stream", "text/event-stream;q"}) {
+    Client follower = admin.unix_client();
+    follower.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: " + std::string(accept) +
+                  "\r\n\r\n");
+    EXPECT_THAT(follower.receive_until(": shunt events\n\n"), HasSubstr("text/event-stream"));
+  }
+}
+
 TEST(EventStream, ResumesBehindTheLastEventSeen) {
   RunningAdmin admin;
   for (int i = 1; i <= 5; ++i) admin.publish("event " + std::to_string(i));

@@ -156,6 +156,24 @@ TEST(AdminProtocol, SparesAClientThatWaitsABodyThatIsNotWanted) {
   EXPECT_EQ(response.headers.at("connection"), "close");
 }
 
+// RFC 9112 section 2.2; they may come cut anywhere, and some clients end a body with one.
+TEST(AdminProtocol, IgnoresEmptyLinesBeforeARequest) {
+  RunningAdmin admin;
+  Client client = admin.unix_client();
+  for (const char* lines : {"\r\n", "\r\n\r\n\r\n"}) {
+    client.send(lines);
+    EXPECT_EQ(client.get("/live").status, 200);
+  }
+  for (const char* piece : {"\r", "\n\r", "\n"}) {
+    client.send(piece);
+    admin.on_loop([] {});  // most likely read by itself
+  }
+  EXPECT_EQ(client.get("/live").status, 200);
+  client.send("\r\n");
+  client.shutdown_send();
+  EXPECT_TRUE(client.closed_by_server()) << "no request was cut short";
+}
+
 TEST(AdminProtocol, TakesAbsoluteTargets) {
   RunningAdmin admin;
   Client client = admin.tcp_client();

@@ -52,6 +52,16 @@ TEST_F(AdminRefusals, OfOtherVersions) {
   EXPECT_EQ(raw("GET /live HTTP/0.9\r\nHost: localhost\r\n\r\n").status, 505);
 }
 
+TEST_F(AdminRefusals, OfLinesThatEndWithALineFeedAlone) {
+  for (const std::string_view bytes :
+       {"GET /live HTTP/1.1\nHost: localhost\n\n", "\nGET /live HTTP/1.1\r\n\r\n",
+        "GET /live HTTP/1.1\r\nHost: localhost\n\r\n"}) {
+    const Response response = raw(bytes);
+    EXPECT_EQ(response.status, 400) << bytes;
+    EXPECT_THAT(response.body, HasSubstr("CR LF")) << bytes;
+  }
+}
+
 TEST_F(AdminRefusals, OfRequestsThatAreCut) {
   for (const std::string& bytes :
        {std::string("GET /li"), std::string("GET /live HTTP/1.1\r\nHost: localhost\r\n"),
