@@ -80,13 +80,13 @@ std::string encode_ack(std::uint64_t sequence) {
   return std::string(reinterpret_cast<const char*>(&record), sizeof(record));
 }
 
-std::uint64_t decode_ack(std::string_view bytes) noexcept {
+std::optional<std::uint64_t> decode_ack(std::string_view bytes) noexcept {
   AckRecord record{};
-  if (bytes.size() < sizeof(record)) return 0;
+  if (bytes.size() < sizeof(record)) return std::nullopt;
   std::memcpy(&record, bytes.data(), sizeof(record));
   const bool whole = std::memcmp(record.magic, kAckMagic, sizeof(kAckMagic)) == 0 &&
                      record.checksum == checksum_of(record);
-  return whole ? record.sequence : 0;
+  return whole ? std::optional(record.sequence) : std::nullopt;
 }
 
 }  // namespace shunt::control

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,7 +33,7 @@ void encode_slot(std::string& out, std::uint64_t sequence, std::string_view json
 [[nodiscard]] SlotView decode_slot(std::string_view bytes) noexcept;
 
 [[nodiscard]] std::string encode_ack(std::uint64_t sequence);
-// 0 where the record is missing or damaged.
-[[nodiscard]] std::uint64_t decode_ack(std::string_view bytes) noexcept;
+// Nothing where the record is damaged: there is one from the file's first moment on.
+[[nodiscard]] std::optional<std::uint64_t> decode_ack(std::string_view bytes) noexcept;
 
 }  // namespace shunt::control

@@ -134,12 +134,16 @@ base::Status StateStore::load() {
   loaded_.document = std::move(*document);
 
   current_sequence_ = sequence_;
-  acknowledged_ = decode_ack(read_range(*file_, 0, kAckBytes));
+  const std::optional<std::uint64_t> acknowledged = decode_ack(read_range(*file_, 0, kAckBytes));
+  acknowledged_ = acknowledged.value_or(0);
   loaded_.acknowledged = acknowledged_ >= sequence_;
   const SlotVerdict other = slots[1 - best].verdict;
-  const bool lost = acknowledged_ > sequence_;
   // Slot 1 is blank until the second document; later a blank slot is a damaged one.
-  if (other == SlotVerdict::kBad || (other == SlotVerdict::kEmpty && sequence_ > 1)) {
+  const bool other_damaged =
+      other == SlotVerdict::kBad || (other == SlotVerdict::kEmpty && sequence_ > 1);
+  if (!acknowledged) return without_acknowledgement(other_damaged);
+  const bool lost = acknowledged_ > sequence_;
+  if (other_damaged) {
     loaded_.recovered = "one copy of the state is damaged, the other one is used";
     if (lost) {
       loaded_.recovered += "; the damaged one held a later decision that had been acknowledged";
@@ -195,6 +199,21 @@ WriteResult StateStore::write(std::string_view json) {
     current_ = target;
     const bool acknowledged = acknowledged_ >= std::exchange(current_sequence_, sequence_);
     if (acknowledged) acknowledge(sequence_);  // it still is, under its new number
+base::Status StateStore::without_acknowledgement(bool other_damaged) {
+  // A write that a power cut tore leaves a damaged slot, and damages nothing besides.
+  if (other_damaged && sync_) {
+    return base::fail(base::ErrorCode::kIo,
+                      "one copy of the state is damaged, and so is the record of what was "
+                      "acknowledged: what is left may be older than that",
+                      std::string(kRestoreHint));
+  }
+  loaded_.recovered =
+      "the record of what was acknowledged last is damaged: the newest decision on disk is used, "
+      "and one that was in progress cannot be told from one that was answered";
+  if (other_damaged) loaded_.recovered += "; the damaged copy beside it may have held a later one";
+  return {};
+}
+
   }
   return result;
 }

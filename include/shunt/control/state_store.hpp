@@ -1,15 +1,18 @@
 // StateStore: the decision on disk. DIR/decisions holds an acknowledgement record and two
 // preallocated slots, written in turn, so that one of them is whole at every moment:
 //
-//   offset 0                  the sequence that was last acknowledged; rewritten in place, never
-//   synced kStatePage                slot 0: header (magic, version, sequence, length, checksum),
-//   JSON kStatePage + slot size    slot 1
+// clang-format off
+//   offset 0                  the sequence that was last acknowledged; rewritten in place, never synced
+//   kStatePage                slot 0: header (magic, version, sequence, length, checksum), JSON
+//   kStatePage + slot size    slot 1
+// clang-format on
 //
 // The checksum (XXH3, 64 bits) covers header and JSON, so a torn slot is known as such and the
 // other one counts. The valid slot with the higher sequence is the state, or nothing is: a start
 // never goes back to an older one because the newest is not understood, nor, with syncing, because
 // the one that the record of acknowledgement names is gone. That record has a checksum of its own:
-// torn or lost it means "not acknowledged", nothing worse.
+// damaged it means "not acknowledged", and is told; with a damaged slot beside it nobody knows any
+// more whether that slot's decision was acknowledged, so a start with syncing is refused.
 //
 // DIR/lock is held with flock(2): two daemons never share a directory. It stays, and so tells a
 // directory that has been used from a new one.
@@ -51,8 +54,10 @@ struct StateLoad {
   StateDocument document;
   bool fresh = false;        // there was no state: `initial` counts
   bool acknowledged = true;  // the newest decision had been acknowledged
-  std::string recovered;  // not empty: one slot was bad, or the file of a directory that has been
-                          // used is missing, as a sentence for the event
+  std::string recovered;     // not empty: one slot or the record of acknowledgement was bad, or the
+                             // file of a directory that has been used is missing, as a sentence for
+                             // the event
+  std::string reset;  // not empty: what StateStoreOptions::reset put aside and where it is kept
 };
 
 struct WriteResult {
@@ -90,6 +95,8 @@ class StateStore {
  private:
   StateStore(std::unique_ptr<StateFile> file, bool sync) : file_(std::move(file)), sync_(sync) {}
   [[nodiscard]] base::Status load();
+  [[nodiscard]] base::Status without_acknowledgement(bool other_damaged);
+  [[nodiscard]] static std::string decisions_in(const std::string& dir);
   [[nodiscard]] base::Status write_slot(std::uint32_t slot, std::uint64_t sequence,
                                         std::string_view json);
 

@@ -214,7 +214,24 @@ TEST(StateStore, ATornAcknowledgementCostsTheMarkAndNoDecision) {
     ASSERT_TRUE(store);
     EXPECT_FALSE(store->loaded().acknowledged);
     EXPECT_EQ(store->loaded().document.apps.at("web").epoch, 2U);
+    EXPECT_THAT(store->loaded().recovered,
+                testing::HasSubstr("record of what was acknowledged last is damaged"));
   }
+}
+
+// Nobody knows any more whether the damaged slot held a later decision, and an acknowledged one.
+TEST(StateStore, ADamagedSlotBesideADamagedAcknowledgementRefusesToStart) {
+  auto medium = medium_with_epochs(3);
+  medium->cache[0] ^= 0x01;
+  medium->cache[kStatePage + base::kStateSlotBytes + kSlotHeaderBytes] ^= 0x01;  // the newest
+  const auto store = open_on(medium);
+  ASSERT_FALSE(store) << "an older decision took the place of the newest";
+  EXPECT_EQ(store.error().code, base::ErrorCode::kIo);
+  EXPECT_THAT(store.error().message, testing::HasSubstr("may be older"));
+  EXPECT_THAT(store.error().hint, testing::HasSubstr("--reset-state"));
+  const auto unsynced = open_on(medium, false, false);
+  ASSERT_TRUE(unsynced) << "a power cut may cost decisions there";
+  EXPECT_THAT(unsynced->loaded().recovered, testing::HasSubstr("may have held a later one"));
 }
 
 TEST(StateStore, ADocumentLargerThanItsSlotIsRefusedUntouched) {
