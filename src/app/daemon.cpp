@@ -109,6 +109,14 @@ base::Status Daemon::start(bool reset_state) {
   auto store = control::StateStore::open(
       {.dir = config_.state.dir, .sync = config_.state.sync, .reset = reset_state});
   if (!store) return tl::unexpected(store.error());
+  // Now: a start that fails later has put them aside all the same.
+  if (const std::string& reset = store->loaded().reset; !reset.empty()) {
+    control::Event event;
+    event.type = "state_reset";
+    event.level = control::EventLevel::kWarn;
+    event.message = "begun anew by --reset-state, with `initial` of every app; " + reset;
+    events_.publish(std::move(event));
+  }
   auto restored = control::restore_state(config_.model, store->loaded(), config_.path);
   if (!restored) return tl::unexpected(restored.error());
 

@@ -24,9 +24,11 @@ class Serve final : public Verb {
                      .value = "PATH",
                      .shows_default = true},
                     options_.config_path);
-    parser.add_switch({.names = "--reset-state",
-                       .help = "forget stored decisions: every app starts with its initial pool"},
-                      options_.reset_state);
+    parser.add_switch(
+        {.names = "--reset-state",
+         .help = "put the stored decisions aside (the log says which and where): every app "
+                 "starts with its initial pool"},
+        options_.reset_state);
   }
 
   [[nodiscard]] int run(const Environment& /*environment*/) override {

@@ -49,11 +49,18 @@ base::Status sync_directory(const std::string& dir) {
   return {};
 }
 
+// DIR/lock: the holder's pid, and below it this word once there was a DIR/decisions.
+constexpr std::string_view kUsed = "used\n";
+
+std::string lock_text(int lock) {
+  char text[64];
+  const ssize_t got = ::pread(lock, text, sizeof(text), 0);
+  return {text, got > 0 ? static_cast<std::size_t>(got) : 0};
+}
+
 std::string holder_of(int lock) {
-  char text[32] = {};
-  const ssize_t got = ::pread(lock, text, sizeof(text) - 1, 0);
-  std::string pid(text, got > 0 ? static_cast<std::size_t>(got) : 0);
-  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+  const std::string text = lock_text(lock);
+  const std::string pid = text.substr(0, text.find_first_of(" \n"));
   return pid.empty() ? std::string("another process") : "process " + pid;
 }
 
@@ -80,9 +87,7 @@ base::Result<StateLock> lock_state_directory(const std::string& dir) {
                             kDirectoryHint);
   }
   const std::string path = path_in(dir, "lock");
-  base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  const bool used = static_cast<bool>(lock);
-  if (!lock) lock.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock) return base::fail_errno(errno, "cannot open " + path, kDirectoryHint);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return base::fail_errno(errno, "cannot lock " + path);
@@ -90,13 +95,24 @@ base::Result<StateLock> lock_state_directory(const std::string& dir) {
                       "the state directory " + dir + " is in use by " + holder_of(lock.get()),
                       "stop that one, or give this one a state.dir of its own");
   }
-  char pid[32];
-  const int length = std::snprintf(pid, sizeof(pid), "%d\n", static_cast<int>(::getpid()));
-  // For the message above only; the lock itself is the kernel's.
-  if (::ftruncate(lock.get(), 0) == 0) {
-    (void)!::pwrite(lock.get(), pid, static_cast<std::size_t>(length), 0);
+  StateLock held{std::move(lock), false};
+  held.used = lock_text(held.fd.get()).ends_with(kUsed);
+  note_used(held, held.used);
+  return held;
+}
+
+void note_used(StateLock& lock, bool used) {
+  lock.used = used;
+  // The first line has the same length whatever the pid: what stands below it is never away.
+  char text[32];
+  const int pid = std::snprintf(text, sizeof(text), "%-10d\n", static_cast<int>(::getpid()));
+  std::string lines(text, static_cast<std::size_t>(pid));
+  if (used) lines += kUsed;
+  // The lock itself is the kernel's.
+  if (::pwrite(lock.fd.get(), lines.data(), lines.size(), 0) ==
+      static_cast<ssize_t>(lines.size())) {
+    (void)!::ftruncate(lock.fd.get(), static_cast<off_t>(lines.size()));
   }
-  return StateLock{std::move(lock), used};
 }
 
 base::Result<std::unique_ptr<StateFile>> open_decisions(const std::string& dir) {
@@ -126,13 +142,20 @@ base::Result<std::unique_ptr<StateFile>> create_decisions(const std::string& dir
   return std::make_unique<PosixStateFile>(std::move(fd));
 }
 
-base::Status set_decisions_aside(const std::string& dir) {
+base::Result<std::string> set_decisions_aside(const std::string& dir) {
   const std::string name = path_in(dir, "decisions");
-  const std::string aside = name + ".set-aside-" + std::to_string(base::wall_now_ms() / 1000);
-  if (::rename(name.c_str(), aside.c_str()) != 0 && errno != ENOENT) {
+  const std::string stem = name + ".set-aside-" + std::to_string(base::wall_now_ms() / 1000);
+  std::string aside = stem;
+  // Two resets within a second must not cost the first one's file.
+  for (int more = 2; ::access(aside.c_str(), F_OK) == 0; ++more) {
+    aside = stem + "-" + std::to_string(more);
+  }
+  if (::rename(name.c_str(), aside.c_str()) != 0) {
+    if (errno == ENOENT) return std::string();
     return base::fail_errno(errno, "cannot rename " + name);
   }
-  return sync_directory(dir);
+  if (auto synced = sync_directory(dir); !synced) return tl::unexpected(synced.error());
+  return aside;
 }
 
 }  // namespace shunt::control

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shunt/base/check.hpp"
+#include "src/control/phrases.hpp"
 #include "src/control/state_file.hpp"
 #include "src/control/state_slot.hpp"
 
@@ -48,6 +49,16 @@ base::Status write_range(StateFile& file, std::string_view bytes, std::uint64_t 
   return {};
 }
 
+std::string admin_of(const AppDocument& app) {
+  constexpr std::size_t kNodesTold = 8;
+  std::vector<std::string> nodes;
+  nodes.reserve(app.admin.size());
+  for (const auto& [name, state] : app.admin) {
+    nodes.push_back(name + " " + std::string(traffic::to_string(state)));
+  }
+  return listed(nodes, kNodesTold);
+}
+
 std::string first_image() {
   std::string slot;
   encode_slot(slot, 1, serialize(StateDocument{}));
@@ -61,8 +72,14 @@ std::string first_image() {
 base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
   auto lock = lock_state_directory(options.dir);
   if (!lock) return tl::unexpected(lock.error());
+  std::string put_aside;
   if (options.reset) {
-    if (auto aside = set_decisions_aside(options.dir); !aside) return tl::unexpected(aside.error());
+    const std::string what = decisions_in(options.dir);
+    auto aside = set_decisions_aside(options.dir);
+    if (!aside) return tl::unexpected(aside.error());
+    note_used(*lock, false);
+    put_aside = aside->empty() ? "there were no decisions to put aside"
+                               : "put aside: " + what + "; the file is kept as " + *aside;
   }
   auto file = open_decisions(options.dir);
   if (!file) return tl::unexpected(file.error());
@@ -71,6 +88,8 @@ base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
     file = create_decisions(options.dir, first_image());
     if (!file) return tl::unexpected(file.error());
   }
+  const bool used = lock->used;
+  if (!used) note_used(*lock, true);
   StateStore store(std::move(*file), options.sync);
   store.lock_ = std::move(lock->fd);
   if (auto loaded = store.load(); !loaded) {
@@ -79,13 +98,32 @@ base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
     return tl::unexpected(std::move(error));
   }
   store.loaded_.fresh = fresh;
+  if (options.reset) store.loaded_.reset = std::move(put_aside);
   // Nothing is left that says what was acknowledged, so refusing would be no more right.
-  if (fresh && lock->used && !options.reset) {
+  if (fresh && used) {
     store.loaded_.recovered = "the state directory " + options.dir +
                               " has been used before, but its file `decisions` is gone: every "
                               "decision is forgotten, `initial` of every app counts";
   }
   return store;
+}
+
+// For whoever resets them: "web (green live, epoch 7)" of every app.
+std::string StateStore::decisions_in(const std::string& dir) {
+  auto file = open_decisions(dir);
+  if (!file || *file == nullptr) return "decisions that cannot be read";
+  StateStore store(std::move(*file), false);
+  if (const auto loaded = store.load(); !loaded) {
+    return "decisions that cannot be read (" + loaded.error().message + ")";
+  }
+  std::vector<std::string> apps;
+  apps.reserve(store.loaded_.document.apps.size());
+  for (const auto& [name, app] : store.loaded_.document.apps) {
+    apps.push_back(name + " (" + app.active + " live, epoch " + std::to_string(app.epoch) +
+                   (app.admin.empty() ? "" : ", nodes " + admin_of(app)) + ")");
+  }
+  constexpr std::size_t kAppsTold = 16;
+  return apps.empty() ? "no decisions" : listed(apps, kAppsTold);
 }
 
 base::Result<StateStore> StateStore::open_file(std::unique_ptr<StateFile> file, bool sync,
@@ -163,6 +201,21 @@ base::Status StateStore::load() {
   return {};
 }
 
+base::Status StateStore::without_acknowledgement(bool other_damaged) {
+  // A write that a power cut tore leaves a damaged slot, and damages nothing besides.
+  if (other_damaged && sync_) {
+    return base::fail(base::ErrorCode::kIo,
+                      "one copy of the state is damaged, and so is the record of what was "
+                      "acknowledged: what is left may be older than that",
+                      std::string(kRestoreHint));
+  }
+  loaded_.recovered =
+      "the record of what was acknowledged last is damaged: the newest decision on disk is used, "
+      "and one that was in progress cannot be told from one that was answered";
+  if (other_damaged) loaded_.recovered += "; the damaged copy beside it may have held a later one";
+  return {};
+}
+
 base::Status StateStore::write_slot(std::uint32_t slot, std::uint64_t sequence,
                                     std::string_view json) {
   encode_slot(scratch_, sequence, json);
@@ -199,21 +252,6 @@ WriteResult StateStore::write(std::string_view json) {
     current_ = target;
     const bool acknowledged = acknowledged_ >= std::exchange(current_sequence_, sequence_);
     if (acknowledged) acknowledge(sequence_);  // it still is, under its new number
-base::Status StateStore::without_acknowledgement(bool other_damaged) {
-  // A write that a power cut tore leaves a damaged slot, and damages nothing besides.
-  if (other_damaged && sync_) {
-    return base::fail(base::ErrorCode::kIo,
-                      "one copy of the state is damaged, and so is the record of what was "
-                      "acknowledged: what is left may be older than that",
-                      std::string(kRestoreHint));
-  }
-  loaded_.recovered =
-      "the record of what was acknowledged last is damaged: the newest decision on disk is used, "
-      "and one that was in progress cannot be told from one that was answered";
-  if (other_damaged) loaded_.recovered += "; the damaged copy beside it may have held a later one";
-  return {};
-}
-
   }
   return result;
 }

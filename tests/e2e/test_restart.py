@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import resource
+import socket
 import threading
 
 import pytest
@@ -155,3 +156,23 @@ def test_drained_and_maintained_nodes_stay_out_over_a_restart(daemon, origins, h
     wait_for(lambda: server.pool("blue")["usable"] == 3, "all three to be usable")
     with held_by(server.port, 12):
         assert all(server.node(name)["established"] > 0 for name in (drained, maintained, left))
+
+
+def test_a_reset_says_what_was_put_aside_though_the_start_fails_after_it(daemon, origins):
+    server = start(daemon, origins, "blue", "green")
+    server.switch("green")
+    assert server.stop() == 0
+    server.args.append("--reset-state")
+    server.wait_ready = False
+    with socket.create_server(("127.0.0.1", server.port), reuse_port=False):
+        server.start()
+        assert server.process.wait(30) == 1, server.log
+    said = [line for line in server.log.splitlines() if "begun anew by --reset-state" in line]
+    assert len(said) == 1 and "web (green live, epoch 2)" in said[0], server.log
+    kept = list((server.directory / "state").glob("decisions.set-aside-*"))
+    assert len(kept) == 1 and str(kept[0]) in said[0], said
+    server.args.remove("--reset-state")
+    server.wait_ready = True
+    server.start()
+    assert server.app()["active"] == "blue"
+    assert server.log.count("begun anew") == 1 and "has been used before" not in server.log, server.log

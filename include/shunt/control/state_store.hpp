@@ -14,8 +14,8 @@
 // damaged it means "not acknowledged", and is told; with a damaged slot beside it nobody knows any
 // more whether that slot's decision was acknowledged, so a start with syncing is refused.
 //
-// DIR/lock is held with flock(2): two daemons never share a directory. It stays, and so tells a
-// directory that has been used from a new one.
+// DIR/lock is held with flock(2): two daemons never share a directory. It stays, and notes that
+// there was a DIR/decisions, so that one which is gone is missed.
 #pragma once
 
 #include <cstdint>

@@ -69,6 +69,49 @@ TEST_F(StateDirectory, ThatIsBegunAnewOnPurposeSaysNothing) {
   EXPECT_EQ(StateStore::open({.dir = dir_, .reset = true})->loaded().recovered, "");
 }
 
+// What keeps DIR/decisions from being made, as a full disk would.
+TEST_F(StateDirectory, AFirstStartThatFailedIsNoUseOfTheDirectory) {
+  std::filesystem::create_directories(dir_ + "/decisions.new");
+  ASSERT_FALSE(StateStore::open({.dir = dir_}));
+  std::filesystem::remove(dir_ + "/decisions.new");
+  const auto store = StateStore::open({.dir = dir_});
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_TRUE(store->loaded().fresh);
+  EXPECT_EQ(store->loaded().recovered, "");
+}
+
+TEST_F(StateDirectory, AResetThatFailedHalfWayIsStillOnPurpose) {
+  write(7);
+  std::filesystem::create_directories(dir_ + "/decisions.new");
+  ASSERT_FALSE(StateStore::open({.dir = dir_, .reset = true}));
+  std::filesystem::remove(dir_ + "/decisions.new");
+  const auto store = StateStore::open({.dir = dir_});
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ(store->loaded().recovered, "");
+}
+
+TEST_F(StateDirectory, AResetSaysWhatWasPutAsideAndWhereItIsKept) {
+  EXPECT_EQ(StateStore::open({.dir = dir_, .reset = true})->loaded().reset,
+            "there were no decisions to put aside");
+  {
+    auto store = StateStore::open({.dir = dir_});
+    EXPECT_EQ(store->loaded().reset, "") << "only where it was asked for";
+    StateDocument document = document_at(7, "green");
+    document.apps["web"].admin["b1"] = traffic::AdminState::kDrain;
+    ASSERT_TRUE(store->write(serialize(document)).ok);
+  }
+  std::string first = StateStore::open({.dir = dir_, .reset = true})->loaded().reset;
+  EXPECT_THAT(first, HasSubstr("put aside: web (green live, epoch 7, nodes b1 drain); the file is "
+                               "kept as " +
+                               dir_ + "/decisions.set-aside-"));
+  const std::string file = first.substr(first.rfind(' ') + 1);
+  EXPECT_TRUE(std::filesystem::exists(file)) << file;
+  overwrite(kStatePage + 20, "garbage");
+  const std::string second = StateStore::open({.dir = dir_, .reset = true})->loaded().reset;
+  EXPECT_THAT(second, HasSubstr("cannot be read (both copies of the state are damaged)"));
+  EXPECT_NE(second.substr(second.rfind(' ') + 1), file) << "the first one's file is kept";
+}
+
 TEST_F(StateDirectory, KeepsWhatWasWrittenAndItsAcknowledgement) {
   {
     auto store = StateStore::open({.dir = dir_});
