@@ -88,6 +88,17 @@ void announce_outcome(EventSink& events, const Command& command, const Outcome& 
   events.publish(std::move(event));
 }
 
+void announce_acknowledged(EventSink& events, const Command& command, const std::string& app,
+                           const std::string& what) {
+  Event event;
+  event.type = "acknowledged";
+  event.app = app;
+  event.message = what + ": recovered, unacknowledged before, acknowledged now";
+  event.actor = command.actor;
+  event.reason = command.reason;
+  events.publish(std::move(event));
+}
+
 void announce_panic(EventSink& events, const traffic::Model& model,
                     const traffic::RoutingTable& before, const traffic::RoutingTable& after) {
   for (std::size_t position = 0; position < after.services.size(); ++position) {

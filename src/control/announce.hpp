@@ -1,6 +1,8 @@
 // Events about commands and tables, worded in one place.
 #pragma once
 
+#include <string>
+
 #include "shunt/control/command.hpp"
 #include "shunt/control/event.hpp"
 #include "shunt/traffic/model.hpp"
@@ -12,6 +14,9 @@ namespace shunt::control {
 // went ahead without the disk. Nothing for a repeat, a dry run, or a change that already was.
 void announce_outcome(EventSink& events, const Command& command, const Outcome& outcome,
                       bool syncs);
+// what: "green is live"; a restart had marked it as recovered, unacknowledged.
+void announce_acknowledged(EventSink& events, const Command& command, const std::string& app,
+                           const std::string& what);
 // Services that entered panic or left it with the new table.
 void announce_panic(EventSink& events, const traffic::Model& model,
                     const traffic::RoutingTable& before, const traffic::RoutingTable& after);

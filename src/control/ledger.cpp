@@ -123,6 +123,16 @@ void Ledger::remember(OperationRecord operation) {
   flush();
 }
 
+void Ledger::settle_recovered(const std::string& app, bool nodes) {
+  AppDocument& record = document_.apps[app];
+  if (nodes) {
+    record.recovered_nodes.clear();
+  } else {
+    record.recovered = false;
+  }
+  flush();
+}
+
 void Ledger::note_ending(const std::string& app, const std::string& what) {
   AppDocument& record = document_.apps[app];
   if (record.ending == what) return;

@@ -53,6 +53,8 @@ class Ledger {
   void remember(OperationRecord operation);
   // Whose connections are being ended now, in words; written with what comes next, or soon.
   void note_ending(const std::string& app, const std::string& what);
+  // What a restart found unacknowledged was asked for again and answered: the decision, or `nodes`.
+  void settle_recovered(const std::string& app, bool nodes);
   // Writes the document as soon as nothing is staged.
   void flush();
   // Hands what the disk lacks to the persister, which writes it before it ends: nobody waits for

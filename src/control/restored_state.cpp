@@ -103,8 +103,10 @@ class Restorer {
     if (document.recovered) {
       state_.events.push_back(recovered_event(
           app.name, document.active +
-                        " is live by a decision that was in progress when the process "
-                        "ended: recovered, unacknowledged"));
+                        " is live by a decision that was in progress, or answered a moment before, "
+                        "when the process ended: recovered, unacknowledged; to acknowledge it: "
+                        "shunt switch " +
+                        document.active + of_app(app)));
     }
     restore_nodes_in_progress(app, document);
     if (!document.ending.empty()) {
@@ -122,17 +124,21 @@ class Restorer {
   // Whoever edits `initial` most likely wants a switch, and has not made one.
   void tell_initial_differs(const traffic::App& app, const std::string& active) {
     const std::string& initial = app.pools[app.initial].name;
-    const std::string of_app = model_.apps.size() > 1 ? " --app " + app.name : "";
     Event event;
     event.level = EventLevel::kWarn;
     event.type = "initial_differs";
     event.app = app.name;
     event.message = "initial is " + initial + " in " + file_ + ", but " + active +
                     " is live by the stored decision, which counts; to switch: shunt switch " +
-                    initial + of_app +
+                    initial + of_app(app) +
                     "; to forget all decisions and begin with initial: shunt serve --reset-state";
     event.fields = {{"initial", initial}, {"active", active}};
     state_.events.push_back(std::move(event));
+  }
+
+  // For a command line, which needs the name where there are several.
+  [[nodiscard]] std::string of_app(const traffic::App& app) const {
+    return model_.apps.size() > 1 ? " --app " + app.name : "";
   }
 
   // Left out of the stack it would turn the next rollback into one to an older pool.
@@ -153,8 +159,8 @@ class Restorer {
     if (document.recovered_nodes.empty()) return;
     state_.events.push_back(recovered_event(
         app.name, document.recovered_nodes +
-                      " by a command that was in progress when the process ended: recovered, "
-                      "unacknowledged"));
+                      " by a command that was in progress, or answered a moment before, when the "
+                      "process ended: recovered, unacknowledged; to acknowledge it, repeat it"));
   }
 
   // States of nodes that the file lacks stay in the document: a node that comes back, perhaps by

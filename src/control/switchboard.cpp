@@ -162,6 +162,7 @@ std::optional<Outcome> Switchboard::refuse_early() {
     }
     if (known != nullptr) {
       outcome.kind = OutcomeKind::kInvalid;
+      acknowledge_recovered(outcome);
       outcome.message = "the operation id " + command.key + " was used for another command";
       outcome.reasons = {{"key", "it was answered: " + known->outcome.message}};
       return outcome;
@@ -195,7 +196,10 @@ void Switchboard::begin() {
   }
   const base::Instant before = base::monotonic_now();
   Decided decided = decide(model_, decisions_, health_, run.command, run.resolved);
-  if (!decided.plan) return answer(std::move(decided.outcome));
+  if (!decided.plan) {
+    acknowledge_recovered(decided.outcome);
+    return answer(std::move(decided.outcome));
+  }
   run.plan = std::move(*decided.plan);
   run.plan.outcome.receipt.gates = base::monotonic_now() - before;
   stage();
@@ -341,55 +345,6 @@ void Switchboard::begin_drains(const Running& run) {
     drains_.begin_node(slot, command.deadline ? run.published + *command.deadline : 0,
                        options.close_over, now);
   }
-}
-
-// What is not durable is written down with the acknowledgement: before, it would take this CPU from
-// the workers that are waited for, and time from the client.
-void Switchboard::record(Running& run, const Outcome& outcome) {
-  if (std::exchange(run.recorded, true)) return;
-  ledger_.stage(run.command.app, staged_record(run, outcome.receipt),
-                operation(run.command, outcome));
-  ledger_.keep();
-}
-
-AppDocument Switchboard::staged_record(const Running& run, const Receipt& receipt) const {
-  const Plan& plan = run.plan;
-  const traffic::App& app = model_.apps[plan.app];
-  AppDocument record = ledger_.document().apps.at(app.name);
-  if (plan.release) {
-    record.epoch = plan.release->epoch;
-    record.active = app.pools[plan.release->active].name;
-    record.kept.clear();
-    for (const traffic::PoolId pool : plan.release->kept)
-      record.kept.push_back(app.pools[pool].name);
-    record.last = plan.release->last;
-    record.receipt = receipt;
-    record.pending = true;
-    record.recovered = false;
-  }
-  if (!plan.admin.empty()) {
-    constexpr std::size_t kNodesTold = 8;
-    const auto& nodes = plan.outcome.nodes;
-    record.pending_nodes = listed(nodes, kNodesTold) + (nodes.size() == 1 ? " is " : " are ") +
-                           std::string(traffic::to_string(plan.admin.front().second));
-    record.recovered_nodes.clear();
-  }
-  for (const auto& [slot, state] : plan.admin) {
-    const std::string& node = health_.place(slot).node->name;
-    if (state == traffic::AdminState::kReady) {
-      record.admin.erase(node);
-    } else {
-      record.admin[node] = state;
-    }
-  }
-  return record;
-}
-
-std::optional<OperationRecord> Switchboard::operation(const Command& command,
-                                                      const Outcome& outcome) {
-  if (command.key.empty()) return std::nullopt;
-  return OperationRecord{
-      command.key, outcome.receipt.wall_ms, fingerprint_of(command), outcome, {}};
 }
 
 }  // namespace shunt::control

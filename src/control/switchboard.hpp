@@ -118,6 +118,9 @@ class Switchboard {
   void build(traffic::AppId app);
   base::Duration publish();
 
+  void acknowledge_recovered(Outcome& outcome);
+  // Fills in active pool and epoch where the app is known.
+  void tell_what_holds(Outcome& outcome) const;
   void record(Running& run, const Outcome& outcome);
   [[nodiscard]] AppDocument staged_record(const Running& run, const Receipt& receipt) const;
   [[nodiscard]] static std::optional<OperationRecord> operation(const Command& command,
