@@ -77,9 +77,12 @@ Answer answer_of(const control::Outcome& outcome) {
     answer.content_type = kProblemJson;
     answer.retry_later = answer.status == 503;
     write_problem_members(json, kind, answer.status, outcome.message, outcome.reasons);
-    json.field("app", outcome.app);
-    json.field("active", outcome.active);
-    json.field("epoch", outcome.epoch);
+    // Of an app that does not exist, or was not named, nothing is known.
+    if (!outcome.app.empty()) json.field("app", outcome.app);
+    if (!outcome.active.empty()) {
+      json.field("active", outcome.active);
+      json.field("epoch", outcome.epoch);
+    }
     json.field("replayed", outcome.replayed);
     json.field_strings("next", outcome.next);
   }

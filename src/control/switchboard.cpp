@@ -67,6 +67,7 @@ void Switchboard::apply(Command command, Done done) {
     outcome.app = command.app;
     outcome.message = "busy: too many commands are waiting";
     outcome.reasons = {{"busy", std::to_string(queue_.size()) + " commands are waiting"}};
+    tell_what_holds(outcome);
     return done(std::move(outcome));
   }
   queue_.push_back({std::move(command), std::move(done), base::monotonic_now()});
@@ -147,7 +148,10 @@ void Switchboard::call_at(base::Instant when, void (Switchboard::*then)()) {
 
 std::optional<Outcome> Switchboard::refuse_early() {
   Command& command = running_->command;
-  if (auto unresolved = resolve(model_, command, running_->resolved)) return unresolved;
+  if (auto unresolved = resolve(model_, command, running_->resolved)) {
+    tell_what_holds(*unresolved);
+    return unresolved;
+  }
   const traffic::AppId app = running_->resolved.app;
   command.app = model_.apps[app].name;
   Outcome outcome = outcome_for(model_, decisions_, app);
@@ -158,11 +162,11 @@ std::optional<Outcome> Switchboard::refuse_early() {
     if (known != nullptr && known->fingerprint == fingerprint_of(command)) {
       outcome = known->outcome;
       outcome.replayed = true;
+      acknowledge_recovered(outcome);
       return outcome;
     }
     if (known != nullptr) {
       outcome.kind = OutcomeKind::kInvalid;
-      acknowledge_recovered(outcome);
       outcome.message = "the operation id " + command.key + " was used for another command";
       outcome.reasons = {{"key", "it was answered: " + known->outcome.message}};
       return outcome;

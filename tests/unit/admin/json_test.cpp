@@ -132,6 +132,21 @@ TEST(OutcomeJson, OfARefusalIsAProblemWithAllReasons) {
     "app": "web", "active": "blue", "epoch": 41, "replayed": false, "next": ["shunt status"]})");
 }
 
+TEST(OutcomeJson, SaysNothingOfAnAppThatIsNotKnown) {
+  control::Outcome outcome;
+  outcome.kind = control::OutcomeKind::kNotFound;
+  outcome.app = "shop";
+  outcome.message = "there is no app shop; apps: web";
+  const std::string named = answer_of(outcome).body;
+  EXPECT_NE(named.find(R"("app":"shop")"), std::string::npos);
+  outcome.app.clear();
+  for (const std::string& body : {named, answer_of(outcome).body}) {
+    EXPECT_EQ(body.find("\"active\""), std::string::npos) << body;
+    EXPECT_EQ(body.find("\"epoch\""), std::string::npos) << body;
+  }
+  EXPECT_EQ(answer_of(outcome).body.find("\"app\""), std::string::npos);
+}
+
 TEST(OutcomeJson, EveryKindHasItsStatus) {
   using control::OutcomeKind;
   for (const auto& [kind, status, name] : {std::tuple{OutcomeKind::kDone, 200U, "done"},

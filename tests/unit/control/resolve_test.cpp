@@ -36,5 +36,27 @@ TEST(Resolve, AKeyAsLongAsTheAdminInterfaceTakesIsTaken) {
   expect_bound(&Command::key, base::kKeyBytesMax);
 }
 
+TEST(Resolve, ARefusalSaysWhatHoldsWhereTheAppIsKnown) {
+  test::ControlRig rig;
+  rig.start();
+  rig.switch_to("green");
+  Command no_pool = test::switch_command("purple");
+  Command no_sense = test::switch_command("");
+  no_sense.app = "web";
+  for (const Command& command : {no_pool, no_sense}) {
+    const Outcome outcome = rig.run(command);
+    EXPECT_NE(outcome.kind, OutcomeKind::kDone);
+    EXPECT_EQ(outcome.app, "web");
+    EXPECT_EQ(outcome.active, "green");
+    EXPECT_EQ(outcome.epoch, 2U);
+  }
+  Command no_app = test::switch_command("green");
+  no_app.app = "shop";
+  const Outcome outcome = rig.run(no_app);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kNotFound);
+  EXPECT_EQ(outcome.app, "shop");
+  EXPECT_EQ(outcome.active, "");
+}
+
 }  // namespace
 }  // namespace shunt::control

@@ -414,6 +414,7 @@ TEST(CommandQueue, WhenFullRefusesTheNewestButLetsARollbackIn) {
   ASSERT_TRUE(busy->has_value());
   EXPECT_EQ((*busy)->kind, OutcomeKind::kUnavailable);
   EXPECT_THAT((*busy)->message, HasSubstr("busy"));
+  EXPECT_EQ((*busy)->active, rig.app().active);
   const auto rollback = rig.apply(rollback_command());
   EXPECT_FALSE(rollback->has_value());
   rig.run_until([&] { return rollback->has_value(); });
