@@ -7,6 +7,8 @@
 #include <string>
 #include <thread>
 
+#include "src/uring/full_queue.hpp"
+
 namespace shunt::uring {
 namespace {
 
@@ -153,17 +155,11 @@ Ring::~Ring() {
 }
 
 io_uring_sqe* Ring::entry_of_full_queue() noexcept {
-  // The kernel takes the whole queue in one call but for lack of memory, which passes: in
-  // microseconds, or in as long as reclaim takes.
-  constexpr int kAtOnce = 100;
-  constexpr int kWithPauses = 5'000;  // of a millisecond
-  for (int attempt = 0; attempt < kAtOnce + kWithPauses; ++attempt) {
-    SHUNT_CHECK(enter(0) == 0);
-    if (io_uring_sqe* sqe = io_uring_get_sqe(&ring_); sqe != nullptr) return sqe;
-    if (attempt >= kAtOnce) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  SHUNT_CHECK(!"io_uring takes no more submissions");
-  __builtin_unreachable();
+  io_uring_sqe* const sqe = entry_after_handing_over(
+      [this] { return enter(0); }, [this] { return io_uring_get_sqe(&ring_); },
+      [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); });
+  SHUNT_CHECK(sqe != nullptr);  // io_uring takes no more submissions (docs/io_uring.md)
+  return sqe;
 }
 
 }  // namespace shunt::uring
