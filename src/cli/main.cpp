@@ -1,5 +1,8 @@
 #include "shunt/cli/main.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <utility>
@@ -10,6 +13,16 @@
 
 namespace shunt::cli {
 namespace {
+
+// A descriptor that the caller has closed would be given to the next socket, and what is printed
+// would go to the daemon. The wrong direction: reading and writing fail as on a closed one.
+void occupy_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1) continue;
+    // The lowest free one is this (open(2)).
+    static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
 
 std::string_view meaning_of(int code) {
   switch (code) {
@@ -68,13 +81,28 @@ int usage_error(const Environment& environment, const std::string& text, const s
   return kUsage;
 }
 
+bool changes_something(Verb& verb) {
+  const std::vector<int> codes = verb.manual().exit_codes;
+  return std::find(codes.begin(), codes.end(), kUnknown) != codes.end();
+}
+
+// What was printed has arrived, or it is said that it has not: a script that reads an empty file
+// must not take it for an answer. A code that says more stays.
+int delivered(const Environment& environment, int code, bool change) {
+  environment.out << std::flush;
+  if (environment.out.good()) return code;
+  environment.err << "cannot write to standard output (is its disk full, or its reader gone?)"
+                  << (change && code == kDone ? "; the change stands" : "") << "\n";
+  return code == kDone ? kFailed : code;
+}
+
 int run_verb(const Environment& environment, Verb& verb, std::vector<std::string> arguments) {
   const std::string name = verb.manual().name;
   const Parser::Outcome parsed = parser_of(verb)->parse(std::move(arguments));
   switch (parsed.kind) {
     case Parser::Outcome::Kind::kHelp:
-      environment.out << parsed.text << std::flush;
-      return kDone;
+      environment.out << parsed.text;
+      return delivered(environment, kDone, false);
     case Parser::Outcome::Kind::kWrong:
       return usage_error(environment, parsed.text, name);
     case Parser::Outcome::Kind::kParsed:
@@ -83,7 +111,8 @@ int run_verb(const Environment& environment, Verb& verb, std::vector<std::string
   if (const std::string text = verb.usage_error(); !text.empty()) {
     return usage_error(environment, text, name);
   }
-  return verb.run(environment);
+  const int code = verb.run(environment);
+  return delivered(environment, code, changes_something(verb));
 }
 
 }  // namespace
@@ -125,13 +154,12 @@ int run_in(const Environment& environment, const Hooks& hooks) {
   }
   const std::string first = arguments[0];
   if (first == "--help" || first == "-h" || first == "help") {
-    environment.out << overview(all) << std::flush;
-    return kDone;
+    environment.out << overview(all);
+    return delivered(environment, kDone, false);
   }
   if (first == "--version" || first == "-V") {
-    environment.out << "shunt " << (hooks.version.empty() ? SHUNT_VERSION : hooks.version) << "\n"
-                    << std::flush;
-    return kDone;
+    environment.out << "shunt " << (hooks.version.empty() ? SHUNT_VERSION : hooks.version) << "\n";
+    return delivered(environment, kDone, false);
   }
   if (first.starts_with('-')) {
     return usage_error(environment, "the verb comes first: shunt VERB " + escaped(first), "");
@@ -148,6 +176,7 @@ int run_in(const Environment& environment, const Hooks& hooks) {
 }
 
 int run(int argc, char** argv, const Hooks& hooks) {
+  occupy_standard_streams();
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   return run_in(process_environment(arguments), hooks);
 }

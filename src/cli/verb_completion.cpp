@@ -167,7 +167,8 @@ class Completion final : public Verb {
             .examples = {"source <(shunt completion bash)",
                          "shunt completion zsh > \"${fpath[1]}/_shunt\"",
                          "shunt completion fish > ~/.config/fish/completions/shunt.fish"},
-            .exit_codes = {kDone, kUsage}};
+            .exit_codes = {kDone, kFailed, kUsage},
+            .failed = "standard output could not be written"};
   }
 
   void declare(Parser& parser) override {

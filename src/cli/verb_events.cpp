@@ -115,8 +115,9 @@ class Events final : public Verb {
             if (!parser.last_id().empty()) last_id = printable(parser.last_id());
             connected = true;
             retry = kRetryFirst;
-            return true;
+            return session.environment().out.good();
           });
+      if (!session.environment().out.good()) return kFailed;  // nobody reads
       if (response && response->status != 200) return session.say_problem(*response);
       const StepEnd why = response ? StepEnd::kClosed : response.error().why;
       if (why == StepEnd::kInterrupted) return kInterrupted;

@@ -3,9 +3,10 @@
 import json
 import re
 import signal
+import subprocess
 import threading
 
-from harness import ask_colour, connect, wait_for, web
+from harness import SHUNT, ask_colour, connect, wait_for, web
 
 
 def start_two_pools(daemon, origins, **options):
@@ -277,3 +278,12 @@ def test_with_several_apps_one_must_be_named(daemon, origins):
     assert server.app("web")["active"] == "blue" and server.app("shop")["active"] == "green"
     assert server.run("status").stdout.count("LIVE") == 2
     assert server.run("status", "--app", "shop").stdout.count("LIVE") == 1
+
+
+def test_a_full_or_closed_standard_output_is_told(daemon, origins):
+    server = start_two_pools(daemon, origins)
+    for redirected in (">/dev/full", ">&-"):
+        done = subprocess.run(["sh", "-c", f'"$0" status --socket "$1" {redirected}', SHUNT, server.socket],
+                              stderr=subprocess.PIPE, text=True, timeout=30)
+        assert done.returncode == 1, redirected
+        assert done.stderr.startswith("cannot write to standard output"), done.stderr

@@ -145,7 +145,7 @@ Ran run_words(const std::vector<std::string>& words, const RunOptions& options) 
   std::ostringstream out;
   std::ostringstream err;
   const Environment environment{
-      .out = out,
+      .out = options.out == nullptr ? out : *options.out,
       .err = err,
       .out_is_terminal = options.terminal,
       .err_is_terminal = options.terminal,

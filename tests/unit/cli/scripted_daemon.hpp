@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -75,6 +76,7 @@ struct RunOptions {
   bool color = false;
   std::uint32_t width = 0;
   unsigned uid = 0;
+  std::ostream* out = nullptr;  // takes standard output in the place of Ran::out
   std::string system_socket = "/nowhere/run/shunt/admin.sock";
 };
 
