@@ -8,6 +8,7 @@
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/report.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
@@ -90,25 +91,30 @@ int perform(const Environment& environment, const CommonOptions& common,
     }
     return say_unknown(session, common.json, failure.message, repeat, key);
   }
-  if (response->status < 200 || response->status >= 300) return session.say_problem(*response);
-  const auto outcome = parse_object(response->body);
-  if (!outcome) {
-    return say_unknown(session, common.json, "the answer is not a JSON object", repeat, key);
+  const bool is_outcome = response->status >= 200 && response->status < 300;
+  json::object outcome;
+  if (const std::string wrong = is_outcome
+                                    ? wrong_with_answer(response->body, shape::kOutcome, outcome)
+                                    : wrong_with_problem(*response);
+      !wrong.empty()) {
+    if (options.dry_run) return session.say_not_understood(wrong);
+    return say_unknown(session, common.json, "the answer is not understood: " + wrong, repeat, key);
   }
+  if (!is_outcome) return session.say_problem(*response);
   if (common.json) {
     environment.out << with_line_feed(response->body) << std::flush;
   } else {
-    environment.out << render_outcome(*outcome, environment.color) << std::flush;
+    environment.out << render_outcome(outcome, environment.color) << std::flush;
   }
-  if (!options.wait || options.dry_run) return exit_code_of_outcome(*outcome);
-  WaitFor wanted = change.wait_for(*outcome);
+  if (!options.wait || options.dry_run) return exit_code_of_outcome(outcome);
+  WaitFor wanted = change.wait_for(outcome);
   wanted.goal = *options.wait;
   // The daemon named the app; "-" would turn ambiguous if a reload added one meanwhile.
-  if (const std::string app = raw_at(*outcome, "app"); !app.empty()) wanted.app = app;
+  if (const std::string app = raw_at(outcome, "app"); !app.empty()) wanted.app = app;
   const int code = wait_for(environment, session.client(), wanted, session.patience(), true,
                             common.json ? Telling::kFailure : Telling::kLine);
   // Whatever else was reached: the change is not done where a worker does not follow.
-  return code == kDone && wanted.goal != Goal::kAdopted ? exit_code_of_outcome(*outcome) : code;
+  return code == kDone && wanted.goal != Goal::kAdopted ? exit_code_of_outcome(outcome) : code;
 }
 
 }  // namespace shunt::cli

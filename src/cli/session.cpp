@@ -4,6 +4,7 @@
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/report.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/status_view.hpp"
 #include "src/cli/text.hpp"
 
@@ -32,27 +33,40 @@ std::string Session::app_path(const std::string& rest) const {
   return "/v1/apps/" + percent_encoded(options_.app) + rest;
 }
 
-tl::expected<json::object, int> Session::fetch(const std::string& target) const {
-  return get(target).map([](Got&& got) { return std::move(got.object); });
+tl::expected<json::object, int> Session::fetch(const std::string& target, Shape shape) const {
+  return get(target, shape).map([](Got&& got) { return std::move(got.object); });
 }
 
-tl::expected<json::object, int> Session::read(const std::string& target) const {
-  return get(target).map([this](Got&& got) {
+tl::expected<json::object, int> Session::read(const std::string& target, Shape shape) const {
+  return get(target, shape).map([this](Got&& got) {
     if (options_.json) environment_.out << with_line_feed(got.text) << std::flush;
     return std::move(got.object);
   });
 }
 
-tl::expected<Session::Got, int> Session::get(const std::string& target) const {
+tl::expected<Session::Got, int> Session::get(const std::string& target, Shape shape) const {
   auto response = client_.exchange(Request::get(target), patience_for_answer(kReadWithin));
   if (!response) return tl::unexpected(say_no_answer(response.error()));
   if (response->status != 200) return tl::unexpected(say_problem(*response));
-  auto object = parse_object(response->body);
-  if (!object) {
-    environment_.err << "the daemon's answer to " << target << " is not a JSON object\n";
-    return tl::unexpected(static_cast<int>(kFailed));
+  Got got;
+  if (const std::string wrong = wrong_with_answer(response->body, shape, got.object);
+      !wrong.empty()) {
+    return tl::unexpected(say_not_understood(target + ": " + wrong));
   }
-  return Got{.object = *std::move(object), .text = std::move(response->body)};
+  got.text = std::move(response->body);
+  return got;
+}
+
+int Session::say_not_understood(const std::string& why) const {
+  const std::string detail = "the answer is not understood: " + why;
+  if (options_.json) {
+    print_problem("not_understood", detail, {});
+  } else {
+    environment_.err << painted(detail, Color::kRed, environment_.err_color) << "\n"
+                     << "is it a shunt that listens there? --socket PATH or the variable "
+                        "SHUNT_SOCKET names another one\n";
+  }
+  return kFailed;
 }
 
 int Session::say_no_answer(const Failure& failure) const {
@@ -75,6 +89,9 @@ std::vector<std::string> Session::apps_of_daemon() const {
 }
 
 int Session::say_problem(const Response& response) const {
+  if (const std::string wrong = wrong_with_problem(response); !wrong.empty()) {
+    return say_not_understood(wrong);
+  }
   const json::object problem = parse_object(response.body).value_or(json::object{});
   const std::string kind = raw_at(problem, "kind");
   const bool about_name = response.status == 404 || response.status == 400 || kind == "not_found";

@@ -11,6 +11,7 @@
 #include "src/cli/interrupt.hpp"
 #include "src/cli/json.hpp"
 #include "src/cli/options.hpp"
+#include "src/cli/shape.hpp"
 
 namespace shunt::cli {
 
@@ -25,13 +26,16 @@ class Session {
   // For one answer: the same, but at most `usual` where --timeout is not given.
   [[nodiscard]] Patience patience_for_answer(base::Duration usual) const;
 
-  // GETs a JSON object. On failure everything has been said, and the error is the ExitCode.
-  [[nodiscard]] tl::expected<json::object, int> fetch(const std::string& target) const;
+  // GETs a JSON object of that shape (shape.hpp). On failure everything has been said, and the
+  // error is the ExitCode.
+  [[nodiscard]] tl::expected<json::object, int> fetch(const std::string& target, Shape shape) const;
   // The same; with --json the answer has been printed as it came.
-  [[nodiscard]] tl::expected<json::object, int> read(const std::string& target) const;
+  [[nodiscard]] tl::expected<json::object, int> read(const std::string& target, Shape shape) const;
 
   // Says why there is no answer to a request that changes nothing.
   [[nodiscard]] int say_no_answer(const Failure& failure) const;
+  // Says that this is no answer of a shunt.
+  [[nodiscard]] int say_not_understood(const std::string& why) const;
   // Says what an answer other than 200 means. Where it is that the app must be named, lists them.
   [[nodiscard]] int say_problem(const Response& response) const;
   // A problem of this side, for --json: {"kind": …, "detail": …}.
@@ -46,7 +50,7 @@ class Session {
     json::object object;
     std::string text;  // as it came
   };
-  [[nodiscard]] tl::expected<Got, int> get(const std::string& target) const;
+  [[nodiscard]] tl::expected<Got, int> get(const std::string& target, Shape shape) const;
   [[nodiscard]] std::vector<std::string> apps_of_daemon() const;
 
   const Environment& environment_;

@@ -4,6 +4,7 @@
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/session.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
@@ -56,7 +57,7 @@ class Connections final : public Verb {
     std::string query = "?limit=" + std::to_string(limit_.value_or(kLimitDefault));
     if (!pool_.empty()) query += "&pool=" + percent_encoded(pool_);
     if (!node_.empty()) query += "&node=" + percent_encoded(node_);
-    const auto answer = session.read(session.app_path("/connections" + query));
+    const auto answer = session.read(session.app_path("/connections" + query), shape::kConnections);
     if (!answer) return answer.error();
     if (common_.json) return kDone;
     std::vector<std::vector<std::string>> rows{

@@ -3,6 +3,7 @@
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/session.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
@@ -23,7 +24,7 @@ class Diff final : public Verb {
 
   [[nodiscard]] int run(const Environment& environment) override {
     const Session session(environment, common_);
-    const auto answer = session.read(session.app_path("/diff"));
+    const auto answer = session.read(session.app_path("/diff"), shape::kDiff);
     if (!answer) return answer.error();
     const std::vector<std::string> drift = texts_at(*answer, "drift");
     if (!common_.json) {

@@ -5,6 +5,7 @@
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/session.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
@@ -56,7 +57,7 @@ class Events final : public Verb {
     const Session session(environment, common_);
     // The stream is of all apps and knows no wrong name: one that is not there would be silence.
     if (common_.app != "-") {
-      if (const auto app = session.fetch(session.app_path()); !app) return app.error();
+      if (const auto app = session.fetch(session.app_path(), shape::kApp); !app) return app.error();
     }
     return follow_ ? follow(session) : list(session);
   }
@@ -67,7 +68,7 @@ class Events final : public Verb {
   }
 
   int list(const Session& session) {
-    const auto answer = session.fetch("/v1/events");
+    const auto answer = session.fetch("/v1/events", shape::kEvents);
     if (!answer) return answer.error();
     json::array chosen;
     for (const json::value& event : array_at(*answer, "events")) {
@@ -119,6 +120,9 @@ class Events final : public Verb {
           });
       if (!session.environment().out.good()) return kFailed;  // nobody reads
       if (response && response->status != 200) return session.say_problem(*response);
+      if (response && !response->content_type.starts_with("text/event-stream")) {
+        return session.say_not_understood("/v1/events: it is no stream of events");
+      }
       const StepEnd why = response ? StepEnd::kClosed : response.error().why;
       if (why == StepEnd::kInterrupted) return kInterrupted;
       if (session.patience().over()) return kDone;

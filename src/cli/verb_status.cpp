@@ -4,6 +4,7 @@
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/session.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/status_view.hpp"
 #include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
@@ -33,7 +34,8 @@ class ShowStatus final : public Verb {
     const Session session(environment, common_);
     // With --json and --app the answer is that app alone, as it came.
     const bool one_app = common_.json && common_.app != "-";
-    const auto snapshot = session.read(one_app ? session.app_path() : "/v1/status");
+    const auto snapshot = one_app ? session.read(session.app_path(), shape::kApp)
+                                  : session.read("/v1/status", shape::kStatus);
     if (!snapshot) return snapshot.error();
     if (common_.json) return kDone;
     StatusView view{.app = common_.app == "-" ? "" : common_.app,

@@ -1,6 +1,7 @@
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/session.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
@@ -43,7 +44,7 @@ class Wait final : public Verb {
     const Session session(environment, common_);
     // Asked once before waiting, so that a daemon that is not there or an unknown app ends it at
     // once.
-    const auto app = session.fetch(session.app_path());
+    const auto app = session.fetch(session.app_path(), shape::kApp);
     if (!app) return app.error();
     WaitFor wanted;
     wanted.goal = *goal_of(state_, kGoals);

@@ -6,6 +6,7 @@
 
 #include "shunt/base/units.hpp"
 #include "src/cli/exit_code.hpp"
+#include "src/cli/shape.hpp"
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
@@ -216,10 +217,15 @@ Answer ask(const Client& client, const WaitFor& wanted, const Patience& patience
   if (!response) {
     return no_answer(response.error().why, response.error().message);
   }
-  const auto body = parse_object(response->body);
-  if (!body) return no_answer(StepEnd::kFailed, "the answer is not JSON");
-  if (response->status == 200) return answer_of(judge(wanted, *body));
-  std::string detail = text_at(*body, "detail");
+  const bool is_app = response->status == 200;
+  json::object body;
+  if (const std::string wrong = is_app ? wrong_with_answer(response->body, shape::kApp, body)
+                                       : wrong_with_problem(*response);
+      !wrong.empty()) {
+    return no_answer(StepEnd::kFailed, "the answer is not understood: " + wrong);
+  }
+  if (is_app) return answer_of(judge(wanted, body));
+  std::string detail = text_at(*parse_object(response->body), "detail");
   if (detail.empty()) detail = "HTTP status " + std::to_string(response->status);
   if (response->status == 404) return answer_of(impossible(detail));
   return no_answer(StepEnd::kFailed, detail);

@@ -119,7 +119,7 @@ TEST(Exit1, OnAnAnswerThatIsNotTheApi) {
   ScriptedDaemon daemon(in_turn({http(500, "<html>", "text/html")}));
   const Ran ran = run_at(daemon, "status");
   EXPECT_EQ(ran.code, 1);
-  EXPECT_EQ(ran.err, "HTTP status 500\n");
+  EXPECT_THAT(ran.err, StartsWith("the answer is not understood: HTTP status 500 without the "));
 }
 
 TEST(Exit2, WhereTheRequestMakesNoSense) {

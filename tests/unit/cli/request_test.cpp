@@ -103,7 +103,9 @@ class ReadingVerb : public ::testing::TestWithParam<Asked> {};
 
 TEST_P(ReadingVerb, GetsItsPath) {
   const std::string body =
-      R"({"apps": [{"name": "web", "pools": [{"name": "green"}]}], "drift": []})";
+      R"({"process": {}, "apps": [{"name": "web", "pools": [{"name": "green"}]}], "name": "web",
+          "active": "blue", "pools": [], "app": "web", "events": [], "connections": [],
+          "drift": []})";
   ScriptedDaemon daemon(in_turn({http(200, body)}));
   const Ran ran = run_at(daemon, GetParam().line);
   EXPECT_EQ(ran.code, 0) << ran.err;

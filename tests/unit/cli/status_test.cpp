@@ -101,7 +101,8 @@ TEST(Status, PutsADegradedProcessFirst) {
 }
 
 TEST(Status, OfAnEmptyAnswerDoesNotFail) {
-  ScriptedDaemon daemon(in_turn({http(200, R"({"apps": [{}, 7, {"pools": [3, {}]}]})")}));
+  ScriptedDaemon daemon(
+      in_turn({http(200, R"({"process": {}, "apps": [{}, 7, {"pools": [3, {}]}]})")}));
   EXPECT_EQ(run_at(daemon, "status").code, 0);
 }
 
