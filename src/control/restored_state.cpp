@@ -85,10 +85,7 @@ class Restorer {
     restored.release.active = find_pool(app, document.active);
     restored.last_receipt = document.receipt;
     if (restored.release.active == traffic::kNoPool) {
-      return base::fail(base::ErrorCode::kConflict,
-                        "app " + app.name + ": pool " + document.active + " is active, but " +
-                            file_ + " does not define it",
-                        "put the pool back into the file, switch away from it, then drop it");
+      return lacks_active_pool(app, document);
     }
     for (const std::string& name : document.kept) {
       const traffic::PoolId pool = find_pool(app, name);
@@ -136,6 +133,31 @@ class Restorer {
     state_.events.push_back(std::move(event));
   }
 
+  // Only a rollback leaves a pool that is not kept; after a switch the file could not drop it.
+  [[nodiscard]] base::Status lacks_active_pool(const traffic::App& app,
+                                               const AppDocument& document) const {
+    std::string hint = "put the pool back into the file and start; ";
+    const bool can_roll_back = document.last == traffic::DecisionKind::kSwitch &&
+                               !document.kept.empty() &&
+                               find_pool(app, document.kept.back()) != traffic::kNoPool;
+    if (can_roll_back) {
+      hint += "shunt rollback" + of_app(app) + " then makes " + document.kept.back() +
+              " live, and the file may drop " + document.active + "; or ";
+    }
+    return base::fail(
+        base::ErrorCode::kConflict,
+        "app " + app.name + ": pool " + document.active + " is active, but " + file_ +
+            " does not define it",
+        hint + "to do without it, start once with --reset-state: " +
+            forgets("begins with its `initial`, here " + app.pools[app.initial].name));
+  }
+
+  // --reset-state knows no apps.
+  [[nodiscard]] std::string forgets(const std::string& what_then) const {
+    return model_.apps.size() > 1 ? "all decisions of all apps are forgotten, and each " + what_then
+                                  : "all decisions are forgotten, and the app " + what_then;
+  }
+
   // For a command line, which needs the name where there are several.
   [[nodiscard]] std::string of_app(const traffic::App& app) const {
     return model_.apps.size() > 1 ? " --app " + app.name : "";
@@ -147,10 +169,11 @@ class Restorer {
     return base::fail(base::ErrorCode::kConflict,
                       "app " + app.name + ": pool " + pool + " is kept for a rollback, but " +
                           file_ + " does not define it",
-                      "put the pool back into the file; to drop it for good, make " +
-                          document.active +
-                          " the app's `initial` and start once with --reset-state, which forgets "
-                          "all decisions");
+                      "put the pool back into the file; to drop it for good, " +
+                          (app.pools[app.initial].name == document.active
+                               ? std::string()
+                               : "make " + document.active + " the app's `initial` and ") +
+                          "start once with --reset-state: " + forgets("begins with its `initial`"));
   }
 
   void restore_nodes_in_progress(const traffic::App& app, AppDocument& document) {

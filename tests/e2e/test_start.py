@@ -78,16 +78,29 @@ def test_a_daemon_that_was_killed_starts_again_at_once(daemon, origins):
             assert ask_colour(server.port) == "blue"
 
 
-def test_a_file_that_lacks_the_live_pool_is_named(daemon, origins):
+def test_a_file_that_lacks_the_live_pool_is_named_with_a_way_that_works(daemon, origins):
     server = daemon(web(blue=origins("blue"), green=origins("green")))
+    server.wait_healthy("blue")
     server.wait_healthy("green")
     server.switch("green")
     assert server.stop() == 0
-    server.config_path.write_text(server.config_path.read_text().replace("      green:", "      violet:"))
+    with_green = server.config_path.read_text()
+    without_green = with_green.replace("      green:", "      violet:")
+    server.config_path.write_text(without_green)
     server.wait_ready = False
     server.start()
     assert server.process.wait(30) == 1
     assert f"pool green is active, but {server.config_path} does not define it" in server.log
+    assert "put the pool back into the file and start; shunt rollback then makes blue live" in server.log
+    server.wait_ready = True
+    server.config_path.write_text(with_green)
+    server.start()
+    server.wait_healthy("blue")
+    server.run("rollback", check=True)
+    assert server.stop() == 0
+    server.config_path.write_text(without_green)
+    server.start()
+    assert server.app()["active"] == "blue"
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(tmp_path, daemon):
