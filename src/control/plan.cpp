@@ -50,6 +50,17 @@ class Decider {
     return app_.pools[pool].name;
   }
 
+  // What lets the nodes of a pool that has no ready one take connections. A pool has one at least.
+  [[nodiscard]] std::string ready_line(traffic::PoolId pool) const {
+    constexpr std::size_t kNodesMost = 16;
+    std::string line = "ready";
+    const auto& nodes = app_.pools[pool].nodes;
+    for (std::size_t node = 0; node < nodes.size() && node < kNodesMost; ++node) {
+      line += ' ' + nodes[node].name;
+    }
+    return verb_line(line) + (nodes.size() > kNodesMost ? " …" : "") + " --wait healthy";
+  }
+
   Decided already(std::string message) {
     plan_.outcome.message = std::move(message);
     return {std::move(plan_.outcome), std::nullopt};
@@ -105,11 +116,13 @@ class Decider {
     const traffic::ReleaseStep step = traffic::step_switch(release_, resolved_.pool);
     if (step.verdict == traffic::ReleaseVerdict::kAlready)
       return already(target + " is live already");
-    std::vector<Reason> failed =
-        failed_switch_gates(fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool));
+    const PoolFitness fitness =
+        fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool);
+    std::vector<Reason> failed = failed_switch_gates(fitness);
     waive(failed);
     if (!failed.empty()) {
       std::vector<std::string> next{verb_line("status")};
+      if (fitness.ready == 0) next = {ready_line(resolved_.pool), verb_line("switch " + target)};
       std::string skip;
       for (const Reason& reason : failed) skip += " --skip " + reason.gate;
       next.push_back(verb_line("switch " + target) + skip + " --reason …");
@@ -139,12 +152,19 @@ class Decider {
       }
     }
     const std::string& target = name_of(step.next.active);
-    std::vector<Reason> failed = failed_rollback_gates(
-        fitness_of(model_, decisions_, health_, resolved_.app, step.next.active));
+    const PoolFitness fitness =
+        fitness_of(model_, decisions_, health_, resolved_.app, step.next.active);
+    std::vector<Reason> failed = failed_rollback_gates(fitness);
     waive(failed);
     if (!failed.empty()) {
-      return refused(target + " cannot take traffic", std::move(failed),
-                     {verb_line("status"), verb_line("rollback") + " --force --reason …"});
+      const std::string again =
+          verb_line("rollback") + (command_.pool.empty() ? "" : " --to " + target);
+      std::vector<std::string> next{verb_line("status")};
+      if (fitness.ready == 0) {
+        next = {ready_line(step.next.active), again};
+      }
+      next.push_back(again + " --force --reason …");
+      return refused(target + " cannot take traffic", std::move(failed), std::move(next));
     }
     take(step);
     return go(target + " is live again", "would make " + target + " live again");

@@ -6,6 +6,7 @@
 namespace shunt::control {
 namespace {
 
+using test::admin_command;
 using test::ControlRig;
 using test::rollback_command;
 using test::switch_command;
@@ -321,6 +322,33 @@ TEST(Rollback, AsksForOneUsableNodeAndNothingMore) {
   const Outcome forced = rig.run(command);
   EXPECT_TRUE(forced.changed);
   EXPECT_THAT(forced.receipt.skipped, ElementsAre("usable_node"));
+}
+
+TEST(Rollback, ToAPoolWithoutAReadyNodeNamesTheCommandThatHelps) {
+  ControlRig rig;
+  rig.start();
+  rig.switch_to("green");
+  rig.run(admin_command({"b1", "b2"}, traffic::AdminState::kDrain));
+  Outcome refused = rig.rollback();
+  EXPECT_EQ(refused.kind, OutcomeKind::kRefused);
+  EXPECT_THAT(refused.next, ElementsAre("shunt ready b1 b2 --wait healthy", "shunt rollback",
+                                        "shunt rollback --force --reason …"));
+  refused = rig.run(rollback_command("blue"));
+  EXPECT_THAT(refused.next,
+              ElementsAre("shunt ready b1 b2 --wait healthy", "shunt rollback --to blue",
+                          "shunt rollback --to blue --force --reason …"));
+  rig.run(admin_command({"b1", "b2"}, traffic::AdminState::kReady));  // as it says
+  EXPECT_TRUE(rig.rollback().changed);
+}
+
+TEST(Switch, ToAPoolWithoutAReadyNodeNamesTheCommandThatHelps) {
+  ControlRig rig;
+  rig.start();
+  rig.run(admin_command({"g1", "g2"}, traffic::AdminState::kMaint));
+  const Outcome refused = rig.switch_to("green");
+  EXPECT_EQ(refused.kind, OutcomeKind::kRefused);
+  EXPECT_THAT(refused.next, ElementsAre("shunt ready g1 g2 --wait healthy", "shunt switch green",
+                                        "shunt switch green --skip usable_node --reason …"));
 }
 
 TEST(OperationId, ARepeatIsAnsweredAsTheFirstTime) {
