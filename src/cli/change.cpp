@@ -71,11 +71,29 @@ int say_unknown(const Session& session, bool as_json, const std::string& why,
   return kUnknown;
 }
 
+int say_unfit(const Session& session, bool as_json, const std::string& why) {
+  const Environment& environment = session.environment();
+  if (as_json) {
+    session.print_problem("refused", why, {});
+  } else {
+    environment.err << painted("refused, nothing changed", Color::kRed, environment.err_color)
+                    << ": " << why << "\n";
+  }
+  return kRefused;
+}
+
 }  // namespace
 
 int perform(const Environment& environment, const CommonOptions& common,
             const ChangeOptions& options, Change change) {
   const Session session(environment, common);
+  if (change.unfit) {
+    const auto app = session.fetch(session.app_path(), shape::kApp);
+    if (!app) return app.error();
+    if (const std::string why = change.unfit(*app); !why.empty()) {
+      return say_unfit(session, common.json, why);
+    }
+  }
   // A dry run does nothing that a key would have to protect, and must not use it up.
   const std::string key = options.dry_run || !options.key.empty() ? options.key : fresh_key();
   const Request request = request_of(session, options, change, key);

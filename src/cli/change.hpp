@@ -16,6 +16,8 @@ struct Change {
   json::object body;   // the verb's own fields; the common ones are added
   // What --wait means after this outcome; the goal is filled in by perform().
   std::function<WaitFor(const json::object& outcome)> wait_for;
+  // Why it must not even be sent, by the app as it is now; nothing: it may. Not asked where unset.
+  std::function<std::string(const json::object& app)> unfit = {};
 };
 
 // Returns the ExitCode; everything has been said.

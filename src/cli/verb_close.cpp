@@ -1,6 +1,7 @@
 #include "src/cli/change.hpp"
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
+#include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
 namespace shunt::cli {
@@ -52,6 +53,16 @@ class Close final : public Verb {
       if (!node_.empty()) wanted.nodes = {node_};
       return wanted;
     };
+    // Known only to wait_for() it would be too late: the connections are closed by then.
+    if (options_.wait == Goal::kDrained && !pool_.empty()) {
+      change.unfit = [this](const json::object& app) {
+        return raw_at(app, "active") != pool_
+                   ? std::string()
+                   : escaped(pool_) +
+                         " is live, and a live pool does not drain: switch away from it "
+                         "first, or close without --wait drained";
+      };
+    }
     return perform(environment, common_, options_, std::move(change));
   }
 

@@ -103,6 +103,19 @@ TEST(Waiting, EndsWhenThePoolIsDrained) {
   EXPECT_EQ(requests[1].target, "/v1/apps/web") << "the app that the outcome named";
 }
 
+TEST(Waiting, ForALivePoolToDrainIsRefusedBeforeAnythingIsClosed) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::app(903))}));
+  for (const char* line :
+       {"close --pool green --wait drained", "close --pool green --wait drained --json",
+        "close --pool green --wait drained --dry-run"}) {
+    const Ran ran = run_at(daemon, line);
+    EXPECT_EQ(ran.code, 3) << line;
+    EXPECT_THAT(ran.out + ran.err, HasSubstr("green is live, and a live pool does not drain"))
+        << line;
+  }
+  for (const SeenRequest& request : daemon.seen()) EXPECT_EQ(request.method, "GET");
+}
+
 TEST(Waiting, ShowsProgressOnATerminal) {
   ScriptedDaemon daemon(in_turn(
       {http(200, answers::app(2)), http(200, answers::app(2)), http(200, answers::app(0))}));
