@@ -123,7 +123,7 @@ class Renderer {
       show_nodes(*pool);
     }
     for (const std::string& drift : texts_at(app, "drift")) {
-      line("  " + paint("drift: " + drift, Color::kYellow));
+      line("  " + paint("drift: " + drift, Color::kDim));
     }
   }
 

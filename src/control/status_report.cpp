@@ -110,12 +110,30 @@ class AppReport {
     return status;
   }
 
+  // After a switch away from `initial`, or a rollback, nobody has to be told how to undo it. What
+  // else makes the two differ is an edit of `initial`, by somebody who most likely wants a switch.
+  [[nodiscard]] bool was_decided() const {
+    switch (release_.last) {
+      case traffic::DecisionKind::kInitial:
+        return false;
+      case traffic::DecisionKind::kSwitch:
+        return traffic::state_of(release_, app_.initial) == traffic::PoolState::kKept;
+      case traffic::DecisionKind::kRollback:
+        return true;
+    }
+    return false;
+  }
+
   void add_drift(AppStatus& status) const {
     const std::string of_app = model_.apps.size() > 1 ? " --app " + app_.name : "";
     if (release_.active != app_.initial) {
       const std::string& initial = app_.pools[app_.initial].name;
-      status.drift.push_back("initial is " + initial + ", active is " + status.active +
-                             "; to switch: shunt switch " + initial + of_app);
+      status.drift.push_back(
+          "initial is " + initial + ", active is " + status.active +
+          (was_decided()
+               ? std::string(" by the last ") + std::string(traffic::to_string(release_.last)) +
+                     ", which counts: initial is where an app without decisions begins"
+               : "; to switch: shunt switch " + initial + of_app));
     }
     for (const traffic::Pool& pool : app_.pools) {
       for (const traffic::Node& node : pool.nodes) {

@@ -324,6 +324,38 @@ TEST(Rollback, AsksForOneUsableNodeAndNothingMore) {
   EXPECT_THAT(forced.receipt.skipped, ElementsAre("usable_node"));
 }
 
+TEST(Drift, AfterAPlainSwitchOrRollbackProposesNotToUndoIt) {
+  ControlRig rig;
+  rig.start();
+  EXPECT_THAT(rig.app().drift, ElementsAre());
+  rig.switch_to("green");
+  EXPECT_THAT(
+      rig.app().drift,
+      ElementsAre("initial is blue, active is green by the last switch, which counts: initial "
+                  "is where an app without decisions begins"));
+  rig.kill();
+  rig.config.model.apps[0].initial = 1;  // the file follows
+  rig.start();
+  EXPECT_THAT(rig.app().drift, ElementsAre());
+  rig.rollback();
+  EXPECT_THAT(rig.app().drift,
+              ElementsAre(HasSubstr("active is blue by the last rollback, which counts")));
+}
+
+TEST(Drift, OfAnInitialThatWasEditedNamesTheSwitch) {
+  traffic::Model model = test::web_model();
+  model.apps[0].pools.push_back(model.apps[0].pools[1]);
+  model.apps[0].pools[2].name = "red";
+  ControlRig rig(std::move(model));
+  rig.start();
+  rig.switch_to("green");
+  rig.kill();
+  rig.config.model.apps[0].initial = 2;
+  rig.start();
+  EXPECT_THAT(rig.app().drift,
+              ElementsAre("initial is red, active is green; to switch: shunt switch red"));
+}
+
 TEST(Rollback, ToAPoolWithoutAReadyNodeNamesTheCommandThatHelps) {
   ControlRig rig;
   rig.start();
