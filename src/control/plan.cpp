@@ -70,6 +70,7 @@ class Decider {
     Outcome& outcome = plan_.outcome;
     outcome.kind = OutcomeKind::kRefused;
     outcome.message = std::move(message);
+    for (Reason& waived : outcome.reasons) reasons.push_back(std::move(waived));  // of a dry run
     outcome.reasons = std::move(reasons);
     outcome.next = std::move(next);
     return {std::move(outcome), std::nullopt};
@@ -83,7 +84,9 @@ class Decider {
         return false;
       }
       plan_.outcome.receipt.skipped.push_back(reason.gate);
-      if (command_.dry_run) plan_.outcome.reasons.push_back(reason);
+      if (command_.dry_run) {
+        plan_.outcome.reasons.push_back({reason.gate, "waived: " + reason.message});
+      }
       return true;
     });
   }
@@ -124,6 +127,7 @@ class Decider {
       std::vector<std::string> next{verb_line("status")};
       if (fitness.ready == 0) next = {ready_line(resolved_.pool), verb_line("switch " + target)};
       std::string skip;
+      for (const std::string& gate : plan_.outcome.receipt.skipped) skip += " --skip " + gate;
       for (const Reason& reason : failed) skip += " --skip " + reason.gate;
       next.push_back(verb_line("switch " + target) + skip + " --reason …");
       return refused(target + " is not ready to take traffic", std::move(failed), std::move(next));

@@ -200,6 +200,10 @@ void Switchboard::begin() {
   }
   const base::Instant before = base::monotonic_now();
   Decided decided = decide(model_, decisions_, health_, run.command, run.resolved);
+  if (const std::string& trouble = ledger_.trouble();  // a dry run asks the disk nothing
+      decided.outcome.changed && !run.command.not_durable && !trouble.empty()) {
+    return not_persisted("decisions cannot be persisted now: " + trouble);
+  }
   if (!decided.plan) {
     acknowledge_recovered(decided.outcome);
     return answer(std::move(decided.outcome));
