@@ -30,7 +30,11 @@ Patience Session::patience_for_answer(base::Duration usual) const {
 }
 
 std::string Session::app_path(const std::string& rest) const {
-  return "/v1/apps/" + percent_encoded(options_.app) + rest;
+  return path_of(options_.app, rest);
+}
+
+std::string Session::path_of(const std::string& app, const std::string& rest) {
+  return "/v1/apps/" + percent_encoded(app) + rest;
 }
 
 tl::expected<json::object, int> Session::fetch(const std::string& target, Shape shape) const {

@@ -44,6 +44,7 @@ class Session {
 
   // "/v1/apps/NAME" and what follows.
   [[nodiscard]] std::string app_path(const std::string& rest = {}) const;
+  [[nodiscard]] static std::string path_of(const std::string& app, const std::string& rest = {});
 
  private:
   struct Got {

@@ -39,7 +39,7 @@ class Events final : public Verb {
   [[nodiscard]] Manual manual() const override {
     return {.name = "events",
             .summary = "decisions, health changes and limits, with who and why",
-            .examples = {"shunt events", "shunt events --follow",
+            .examples = {"shunt events", "shunt events --follow --type switch --type rollback",
                          "shunt events --follow --since 4711 --json   # one JSON object a line"},
             .exit_codes = {kDone, kFailed, kUsage, kUnreachable, kInterrupted}};
   }
@@ -48,6 +48,10 @@ class Events final : public Verb {
     parser.add_switch(
         {.names = "-f,--follow", .help = "go on with what happens, until interrupted or --timeout"},
         follow_);
+    parser.add_names({.names = "--type",
+                      .help = "only of this type, as the lines show it; repeatable",
+                      .value = "TYPE"},
+                     types_);
     parser.add_number({.names = "--since", .help = "only those after this id", .value = "ID"},
                       since_);
     common_.declare(parser);
@@ -64,7 +68,9 @@ class Events final : public Verb {
 
  private:
   [[nodiscard]] bool wanted(const json::object& event) const {
-    return common_.app == "-" || raw_at(event, "app") == common_.app;
+    if (common_.app != "-" && raw_at(event, "app") != common_.app) return false;
+    return types_.empty() ||
+           std::find(types_.begin(), types_.end(), raw_at(event, "type")) != types_.end();
   }
 
   int list(const Session& session) {
@@ -151,6 +157,7 @@ class Events final : public Verb {
   CommonOptions common_;
   bool follow_ = false;
   std::optional<std::uint64_t> since_;
+  std::vector<std::string> types_;
 };
 
 }  // namespace

@@ -270,7 +270,7 @@ def test_with_several_apps_one_must_be_named(daemon, origins):
     blue, green = origins("blue"), origins("green")
     second = web(blue=blue, green=green).replace("web:", "shop:").replace("{listen}", "{listen2}")
     server = daemon(web(blue=blue, green=green) + second.removeprefix("apps:\n"))
-    for line in (["switch", "green"], ["diff"], ["wait", "adopted"], ["connections"]):
+    for line in (["switch", "green"], ["rollback"], ["wait", "adopted"]):
         done = server.run(*line)
         assert done.returncode == 2, done
         assert "name one with --app: " in done.stderr and "shop" in done.stderr and "web" in done.stderr
@@ -278,6 +278,15 @@ def test_with_several_apps_one_must_be_named(daemon, origins):
     assert server.app("web")["active"] == "blue" and server.app("shop")["active"] == "green"
     assert server.run("status").stdout.count("LIVE") == 2
     assert server.run("status", "--app", "shop").stdout.count("LIVE") == 1
+    differs = server.run("diff")
+    assert differs.returncode == 1
+    assert "web: no drift\n" in differs.stdout and "shop: initial is blue, active is green" in differs.stdout
+    client = connect(server.port)
+    client.sendall(b"?\n")
+    assert client.recv(16)
+    listed = server.run("connections", check=True).stdout.splitlines()
+    assert listed[0].startswith("APP") and listed[1].startswith("web") and listed[-1] == "1 connection"
+    client.close()
 
 
 def test_a_full_or_closed_standard_output_is_told(daemon, origins):

@@ -79,6 +79,24 @@ TEST(Events, AreLinesWithWhoAndWhy) {
               ::testing::StartsWith(R"({"events":[{"id":17)"));
 }
 
+TEST(Events, AreLeftOutWhereTheirTypeIsNotAskedFor) {
+  std::string health = event(18);
+  health.replace(health.find("\"switch\""), 8, "\"node_health\"");
+  ScriptedDaemon daemon([&](const SeenRequest& request) {
+    if (request.headers.contains("accept") && request.headers.at("accept") == "text/event-stream") {
+      return std::optional(stream_of("id: 18\ndata: " + health + "\n\n" + streamed(19)));
+    }
+    return std::optional(http(200, R"({"events": [)" + event(17) + "," + health + "]}"));
+  });
+  EXPECT_THAT(run_at(daemon, "events --type node_health").out,
+              ::testing::StartsWith("2026-11-23T10:00:00.000Z  18  info   node_health  web: "));
+  const std::string both = run_at(daemon, "events --type switch --type node_health").out;
+  EXPECT_EQ(std::count(both.begin(), both.end(), '\n'), 2);
+  EXPECT_EQ(run_at(daemon, "events --type panic").out, "");
+  EXPECT_THAT(run_at(daemon, "events --follow --type switch --timeout 50ms").out,
+              ::testing::Not(HasSubstr("node_health")));
+}
+
 TEST(Following, ResumesAfterTheLastEventOnANewConnection) {
   ScriptedDaemon daemon(
       in_turn({stream_of(streamed(5) + streamed(6) + "id: 7\ndata: {cut"), "",
@@ -104,9 +122,10 @@ TEST(Following, TakesAChunkedStream) {
   const std::string body = streamed(5);
   std::string chunks;
   for (const char c : body) chunks += std::string("1\r\n") + c + "\r\n";
-  ScriptedDaemon daemon(
-      in_turn({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n",
-               http(403, answers::problem("forbidden", "enough"))}));
+  ScriptedDaemon daemon(in_turn(
+      {"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
+           chunks + "0\r\n\r\n",
+       http(403, answers::problem("forbidden", "enough"))}));
   EXPECT_THAT(run_at(daemon, "events --follow").out, HasSubstr("green is live"));
 }
 

@@ -103,7 +103,7 @@ TEST(TooManyClients, AreWhatADaemonMeansThatClosesUnread) {
 TEST(Exit1, OfDiffWhereThereIsDrift) {
   ScriptedDaemon daemon(
       in_turn({http(200, R"({"app": "web", "drift": ["initial is green, active is blue"]})")}));
-  const Ran ran = run_at(daemon, "diff");
+  const Ran ran = run_at(daemon, "diff --app web");
   EXPECT_EQ(ran.code, 1);
   EXPECT_EQ(ran.out, "web: initial is green, active is blue\n");
 }
@@ -148,7 +148,6 @@ TEST(Exit2, WhereTheAppMustBeNamedListsTheApps) {
   const Ran ran = run_at(daemon, "switch green");
   EXPECT_EQ(ran.code, 2);
   EXPECT_EQ(ran.err, "this daemon holds several apps, name one with --app: shop, web\n");
-  EXPECT_EQ(run_at(daemon, "diff").code, 2);
   EXPECT_EQ(run_at(daemon, "wait adopted").code, 2);
 }
 
@@ -263,7 +262,7 @@ TEST(Json, SaysThatNothingWasSent) {
 TEST(ForeignText, CannotDriveTheTerminal) {
   ScriptedDaemon daemon(in_turn(
       {http(200, R"({"app": "web", "drift": ["\u001b[2J\u009b31mred\nnext: rm -rf /"]})")}));
-  const Ran ran = run_at(daemon, "diff");
+  const Ran ran = run_at(daemon, "diff --app web");
   EXPECT_EQ(ran.out, "web: \\x1b[2J\\x9b31mred\\nnext: rm -rf /\n");
 }
 

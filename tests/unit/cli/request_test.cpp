@@ -109,7 +109,7 @@ TEST_P(ReadingVerb, GetsItsPath) {
   ScriptedDaemon daemon(in_turn({http(200, body)}));
   const Ran ran = run_at(daemon, GetParam().line);
   EXPECT_EQ(ran.code, 0) << ran.err;
-  const SeenRequest request = daemon.only_request();
+  const SeenRequest request = daemon.seen().back();
   EXPECT_EQ(request.method, "GET");
   EXPECT_EQ(request.target, GetParam().target);
   EXPECT_EQ(request.body, "");
@@ -121,13 +121,14 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Asked{"status", "/v1/status", ""}, Asked{"status green", "/v1/status", ""},
                       Asked{"status --app web", "/v1/status", ""},
                       Asked{"status --app web --json", "/v1/apps/web", ""},
-                      Asked{"connections", "/v1/apps/-/connections?limit=100", ""},
+                      Asked{"connections", "/v1/apps/web/connections?limit=100", ""},
                       Asked{"connections --pool blue --node 127.0.0.1:80 --limit 7 --app web",
                             "/v1/apps/web/connections?limit=7&pool=blue&node=127.0.0.1%3A80", ""},
-                      Asked{"events", "/v1/events", ""}, Asked{"diff", "/v1/apps/-/diff", ""}));
+                      Asked{"events", "/v1/events", ""}, Asked{"diff", "/v1/status", ""},
+                      Asked{"diff --app web", "/v1/apps/web/diff", ""}));
 
 TEST(Socket, IsTheFlagThenTheVariableThenTheDefaultOfTheUser) {
-  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  ScriptedDaemon daemon(in_turn({http(200, R"({"process": {}, "apps": []})")}));
   const RunOptions elsewhere{.variables = {{"SHUNT_SOCKET", "/nowhere/from-variable"}}};
   EXPECT_EQ(run_line("diff --socket " + daemon.socket_path(), elsewhere).code, 0);
   EXPECT_THAT(run_line("diff", elsewhere).err, ::testing::HasSubstr("/nowhere/from-variable"));
@@ -144,7 +145,7 @@ TEST(Socket, IsTheFlagThenTheVariableThenTheDefaultOfTheUser) {
 }
 
 TEST(Socket, IsTheSystemsWhereTheUserHasNone) {
-  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  ScriptedDaemon daemon(in_turn({http(200, R"({"process": {}, "apps": []})")}));
   const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", "/nowhere/user"}},
                         .uid = 1000,
                         .system_socket = daemon.socket_path()};
@@ -161,7 +162,7 @@ TEST(Socket, OfTheUserWhereNobodyListensIsNotPassedOver) {
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const base::UniqueFd left_over(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(left_over.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  ScriptedDaemon daemon(in_turn({http(200, R"({"app": "web", "drift": []})")}));
+  ScriptedDaemon daemon(in_turn({http(200, R"({"process": {}, "apps": []})")}));
   const RunOptions user{.variables = {{"XDG_RUNTIME_DIR", runtime}},
                         .uid = 1000,
                         .system_socket = daemon.socket_path()};

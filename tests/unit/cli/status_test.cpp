@@ -107,7 +107,8 @@ TEST(Status, OfAnEmptyAnswerDoesNotFail) {
 }
 
 TEST(Connections, AreATable) {
-  ScriptedDaemon daemon(in_turn({http(200, R"({"matched": 903, "connections": [
+  ScriptedDaemon daemon(in_turn(
+      {http(200, answers::snapshot(answers::app(0))), http(200, R"({"matched": 903, "connections": [
     {"id": 1, "client": "127.0.0.1:40000", "service": "http", "pool": "blue", "node": "b1",
      "epoch": 1, "established": true, "age_ns": 3600000000000, "idle_ns": 5000000000,
      "bytes_up": 10, "bytes_down": 20000}]})")}));
@@ -115,6 +116,57 @@ TEST(Connections, AreATable) {
             "ID  CLIENT           SERVICE  POOL  NODE  STATE        AGE  IDLE  UP   DOWN\n"
             " 1  127.0.0.1:40000  http     blue  b1    established   1h    5s  10  20000\n"
             "903 connections, 1 listed\n");
+}
+
+// Apps shop (pools blue and green) and web (blue and red), with a connection each.
+std::optional<std::string> two_apps(const SeenRequest& request) {
+  const auto app = [](const std::string& name, const std::string& pool, const std::string& drift) {
+    return R"({"name": ")" + name + R"(", "active": "blue", "drift": [)" + drift + R"(],
+        "pools": [{"name": "blue", "node_list": []},
+                  {"name": ")" +
+           pool + R"(", "node_list": [{"name": "n-)" + pool + R"("}]}]})";
+  };
+  if (request.target == "/v1/status") {
+    return http(200,
+                answers::snapshot(app("shop", "green", "") + "," + app("web", "red", "\"d1\"")));
+  }
+  const bool shop = request.target.starts_with("/v1/apps/shop/");
+  return http(200, R"({"matched": 1, "connections": [{"id": )" + std::string(shop ? "1" : "2") +
+                       R"(, "client": "c", "service": "s", "pool": "blue", "node": "n", "epoch": 1,
+                       "established": true}]})");
+}
+
+TEST(SeveralApps, AreAllListedWithTheirConnections) {
+  ScriptedDaemon daemon(two_apps);
+  EXPECT_EQ(run_at(daemon, "connections").out,
+            "APP   ID  CLIENT  SERVICE  POOL  NODE  STATE        AGE  IDLE  UP  DOWN\n"
+            "shop   1  c       s        blue  n     established   0s    0s   0     0\n"
+            "web    2  c       s        blue  n     established   0s    0s   0     0\n"
+            "2 connections\n");
+  EXPECT_THAT(run_at(daemon, "connections --limit 1").out, HasSubstr("2 connections, 1 listed\n"));
+  const std::string lines = run_at(daemon, "connections --json").out;
+  EXPECT_THAT(lines, HasSubstr(R"({"app":"shop","matched":1,)"));
+  EXPECT_THAT(lines, HasSubstr("}]}\n{\"app\":\"web\""));
+}
+
+TEST(SeveralApps, LackingThePoolOrNodeAreLeftOut) {
+  ScriptedDaemon daemon(two_apps);
+  EXPECT_THAT(run_at(daemon, "connections --pool red").out, HasSubstr("\n1 connection\n"));
+  EXPECT_EQ(daemon.seen().back().target, "/v1/apps/web/connections?limit=100&pool=red");
+  EXPECT_EQ(run_at(daemon, "connections --node n-green").code, 0);
+  EXPECT_EQ(daemon.seen().back().target, "/v1/apps/shop/connections?limit=100&node=n-green");
+  const Ran ran = run_at(daemon, "connections --pool purple --node n9");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "not found: no app has the pool purple with the node n9\n");
+}
+
+TEST(SeveralApps, AreAllComparedWithTheFile) {
+  ScriptedDaemon daemon(two_apps);
+  const Ran ran = run_at(daemon, "diff");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.out, "shop: no drift\nweb: d1\n");
+  EXPECT_EQ(run_at(daemon, "diff --json").out,
+            "{\"app\":\"shop\",\"drift\":[]}\n{\"app\":\"web\",\"drift\":[\"d1\"]}\n");
 }
 
 TEST(Text, EscapesWhatIsNotPlainUtf8) {
