@@ -257,4 +257,19 @@ std::vector<std::string> pools_of(const json::object& snapshot, const std::strin
   return names;
 }
 
+std::vector<std::string> nodes_of(const json::object& snapshot, const std::string& app) {
+  std::vector<std::string> names;
+  for (const json::value& value : array_at(snapshot, "apps")) {
+    if (!value.is_object()) continue;
+    if (!app.empty() && raw_at(value.get_object(), "name") != app) continue;
+    for (const json::value& pool : array_at(value.get_object(), "pools")) {
+      if (!pool.is_object()) continue;
+      for (const json::value& node : array_at(pool.get_object(), "node_list")) {
+        if (node.is_object()) names.push_back(raw_at(node.get_object(), "name"));
+      }
+    }
+  }
+  return names;
+}
+
 }  // namespace shunt::cli

@@ -26,5 +26,8 @@ struct StatusView {
 // Names of the pools of all apps that the view shows.
 [[nodiscard]] std::vector<std::string> pools_of(const json::object& snapshot,
                                                 const std::string& app);
+// Names of the nodes, the same way.
+[[nodiscard]] std::vector<std::string> nodes_of(const json::object& snapshot,
+                                                const std::string& app);
 
 }  // namespace shunt::cli

@@ -11,6 +11,7 @@
 
 #include "src/cli/environment.hpp"
 #include "src/cli/verb.hpp"
+#include "tests/unit/cli/answers.hpp"
 #include "tests/unit/cli/scripted_daemon.hpp"
 
 namespace shunt::cli {
@@ -233,6 +234,47 @@ TEST_F(Bash, CompletesVerbsFlagsAndStates) {
   EXPECT_EQ(completed("shunt switch green --wait dr", 4), "drained\n");
   EXPECT_EQ(completed("shunt wait h", 2), "healthy\n");
   EXPECT_EQ(completed("shunt completion f", 2), "fish\n");
+  EXPECT_EQ(completed("shunt switch green --skip us", 4), "usable_node\n");
+}
+
+TEST_F(Bash, CompletesTheNamesThatTheDaemonKnows) {
+  // A daemon's names by a function in the place of the binary, which tells what it was asked.
+  const auto completed = [this](const std::string& words, int at, const std::string& line = "") {
+    return output_of(
+        "shunt() { echo \"$*\" > asked; case $2 in pools) printf 'blue\\nblack\\n$(touch x)\\n' ;; "
+        "nodes) printf '10.0.0.1:80\\n10.0.0.1:81\\nb1\\n' ;; apps) echo shop ;; esac; }; "
+        "source ./script; COMP_WORDS=(" +
+        words + "); COMP_CWORD=" + std::to_string(at) + "; COMP_LINE='" + line +
+        "'; COMP_POINT=${#COMP_LINE}; _shunt; echo \"${COMPREPLY[*]}\"");
+  };
+  EXPECT_THAT(completed("shunt switch bl", 2), HasSubstr("blue black"));
+  EXPECT_EQ(completed("shunt rollback --to blu", 3), "blue\n");
+  EXPECT_EQ(completed("shunt wait drained blu", 3), "blue\n");
+  EXPECT_EQ(completed("shunt drain b", 2), "b1\n");
+  EXPECT_EQ(completed("shunt wait empty b", 3), "b1\n");
+  EXPECT_EQ(completed("shunt status --app s", 3), "shop\n");
+  EXPECT_EQ(completed("shunt drain --socket /s --app = shop b", 7), "b1\n");
+  EXPECT_EQ(output_of("cat asked"), "completion nodes --socket /s --app shop\n");
+  EXPECT_EQ(completed("shunt drain 10.0.0.1 : 8", 4, "shunt drain 10.0.0.1:8"), "80 81\n")
+      << "readline parts words at colons";
+  EXPECT_EQ(output_of("test ! -e x"), "") << "a name is no command";
+}
+
+TEST(Completion, PrintsNamesForTheScripts) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::snapshot(answers::app(0)))}));
+  EXPECT_EQ(run_at(daemon, "completion apps").out, "web\n");
+  EXPECT_EQ(run_at(daemon, "completion pools").out, "blue\ngreen\n");
+  EXPECT_EQ(run_at(daemon, "completion nodes --app web").out, "b1\ng1\ng2\n");
+  EXPECT_EQ(run_at(daemon, "completion nodes --app shop").out, "");
+}
+
+TEST(Completion, IsSilentWhereNoDaemonAnswers) {
+  ScriptedDaemon foreign(in_turn({http(200, "{}")}));
+  for (const Ran& ran : {run_line("completion pools --socket /nonexistent/admin.sock"),
+                         run_at(foreign, "completion nodes")}) {
+    EXPECT_EQ(ran.code, 0);
+    EXPECT_EQ(ran.out + ran.err, "");
+  }
 }
 
 }  // namespace
