@@ -16,6 +16,26 @@ namespace {
 constexpr std::size_t kNameBytesMax = 253;
 constexpr base::Duration kDurationMax = base::Duration{366} * 86'400 * base::kSecond;
 
+// CLI11's words for what it finds itself, in ours.
+std::string in_our_words(const std::string& told) {
+  const auto before = [&told](std::string_view words) {
+    const std::size_t at = told.find(words);
+    return at == std::string::npos ? std::string() : told.substr(0, at);
+  };
+  if (const std::string flag = before(": At Most 1 required but received"); !flag.empty()) {
+    return flag + " is given more than once: give it once";
+  }
+  if (const std::string flag = before(": 1 required ");
+      !flag.empty() && told.ends_with(" missing")) {
+    return flag + " needs a value";
+  }
+  constexpr std::string_view kSwitch = "Could not convert: ";
+  if (told.starts_with(kSwitch)) {
+    return told.substr(kSwitch.size(), told.find(" = ") - kSwitch.size()) + " takes no value";
+  }
+  return told;
+}
+
 }  // namespace
 
 Parser::Parser(const std::string& program, const std::string& summary, const std::string& epilogue)
@@ -125,7 +145,7 @@ Parser::Outcome Parser::parse(std::vector<std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     // A misspelt flag explains more than what is missing because of it.
     const std::string unknown = unknown_arguments();
-    return {Outcome::Kind::kWrong, unknown.empty() ? escaped(error.what()) : unknown};
+    return {Outcome::Kind::kWrong, unknown.empty() ? escaped(in_our_words(error.what())) : unknown};
   }
   std::string unknown = unknown_arguments();
   return {unknown.empty() ? Outcome::Kind::kParsed : Outcome::Kind::kWrong, std::move(unknown)};

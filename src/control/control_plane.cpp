@@ -135,8 +135,10 @@ class ControlPlaneImpl final : public ControlPlane {
     process.started_wall_ms = started_wall_ms_;
     process.pid = ::getpid();
     process.config_path = parts_.config.path;
-    process.phase_reason = not_ready_because();
-    if (process.phase_reason.empty()) process.phase_reason = degraded_because();
+    if (phase_ == Phase::kReady) process.phase_reason = not_ready_because();
+    if (phase_ == Phase::kReady && process.phase_reason.empty()) {
+      process.phase_reason = degraded_because();
+    }
     switch (phase_) {
       case Phase::kStarting:
         process.phase = "starting";

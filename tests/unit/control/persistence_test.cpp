@@ -107,6 +107,8 @@ TEST(Persistence, ADiskThatGoesOnFailingDegradesUntilItWorksAgain) {
   EXPECT_THAT(rig.plane->degraded_because(), HasSubstr("cannot be persisted"));
   EXPECT_EQ(rig.plane->not_ready_because(), "") << "traffic flows all the same";
   EXPECT_EQ(rig.plane->status().process.phase, "degraded");
+  EXPECT_THAT(rig.plane->status().process.phase_reason,
+              testing::StartsWith("decisions cannot be persisted: "));
   EXPECT_EQ(rig.events.last("not_durable").level, EventLevel::kError);
   broken = false;
   rig.run_until([&] { return rig.plane->degraded_because().empty(); });
