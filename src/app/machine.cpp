@@ -66,12 +66,29 @@ bool can_bind(const base::Endpoint& address) {
 std::vector<control::ConfigError> missing_sources(
     const control::Config& config, const std::function<bool(const base::Endpoint&)>& bindable) {
   std::vector<control::ConfigError> missing;
-  for (const control::PlacedSource& source : config.sources) {
+  for (const control::PlacedEndpoint& source : config.sources) {
     if (bindable(source.address)) continue;
     missing.push_back({config.path, source.line, source.column,
                        source.key + ": " + source.address.host() +
                            " is not an address of this machine: connects to nodes from it fail",
                        "give it to an interface (ip address add), or write source: auto"});
+  }
+  return missing;
+}
+
+std::vector<control::ConfigError> missing_listeners(
+    const control::Config& config, const std::function<bool(const base::Endpoint&)>& bindable) {
+  std::vector<control::ConfigError> missing;
+  for (const control::PlacedEndpoint& listener : config.listeners) {
+    const std::string host = listener.address.host();
+    const bool wildcard = host == "0.0.0.0" || host == "::";
+    // Without the port, which may be taken, by this very shunt for one.
+    if (wildcard || bindable(listener.address.with_port(0))) continue;
+    missing.push_back(
+        {config.path, listener.line, listener.column,
+         listener.key + ": " + host + " is not an address of this machine: a start here would fail",
+         "right for another machine; for this one give it to an interface (ip "
+         "address add)"});
   }
   return missing;
 }

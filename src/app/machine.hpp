@@ -24,6 +24,11 @@ namespace shunt::app {
 [[nodiscard]] std::vector<control::ConfigError> missing_sources(
     const control::Config& config, const std::function<bool(const base::Endpoint&)>& bindable);
 
+// The listen addresses that are not this machine's, in the same form: a start here would fail, a
+// check may be made elsewhere.
+[[nodiscard]] std::vector<control::ConfigError> missing_listeners(
+    const control::Config& config, const std::function<bool(const base::Endpoint&)>& bindable);
+
 // Ports that the kernel chooses from for a connect, towards one node and from one source address.
 // range: the text of net.ipv4.ip_local_port_range, "32768\t60999"; 0 where it is no such thing.
 [[nodiscard]] std::uint32_t ports_in(std::string_view range);

@@ -15,8 +15,10 @@ shunt::cli::CheckReport check(const std::string& path) {
   for (const auto& error : outcome.errors) report.errors.push_back(error.to_string());
   if (!outcome.config) return report;
   report.summary = shunt::app::summary_of(*outcome.config);
-  for (const auto& warning : shunt::app::missing_sources(*outcome.config, shunt::app::can_bind)) {
-    report.warnings.push_back(warning.to_string());
+  for (const auto missing : {shunt::app::missing_listeners, shunt::app::missing_sources}) {
+    for (const auto& warning : missing(*outcome.config, shunt::app::can_bind)) {
+      report.warnings.push_back(warning.to_string());
+    }
   }
   return report;
 }

@@ -29,6 +29,9 @@ bool split_number(std::string_view text, double& number, std::string_view& unit)
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc{} || !(number >= 0)) return false;
+  // ".5" and "5." are numbers to from_chars, and slips of the pen to people.
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!is_digit(text.front()) || !is_digit(*(end - 1))) return false;
   unit = text.substr(static_cast<std::size_t>(end - text.data()));
   return true;
 }

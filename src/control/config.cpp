@@ -80,7 +80,7 @@ void read_admin(const Section& top, AdminConfig& admin, std::vector<PlacedAddres
   }
   read_mode(section, "socket_mode", admin.socket_mode);
   const TreeNode* http = section.find("http");
-  if (http == nullptr || (http->kind == TreeNode::Kind::kScalar && http->text == "off")) return;
+  if (http == nullptr || (http->kind == TreeNode::Kind::kScalar && is_off(http->text))) return;
   admin.http = read_address(top.report(), *http, "admin.http", AddressUse::kAdmin);
   if (admin.http) listeners.push_back({*admin.http, http, "admin.http"});
 }
@@ -99,7 +99,7 @@ void read_log(const Section& top, LogConfig& log) {
   section.read_choice("level", log.level, kLogLevels);
   section.read_choice("format", log.format, kLogFormats);
   const TreeNode* access = section.find("access");
-  if (access != nullptr && access->kind == TreeNode::Kind::kScalar && access->text == "off") return;
+  if (access != nullptr && access->kind == TreeNode::Kind::kScalar && is_off(access->text)) return;
   read_path(section, "access", log.access, "stdout");
 }
 
@@ -119,9 +119,14 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   read_timeouts(top, defaults.timeouts);
   read_keepalive(top, defaults.keepalive);
   read_source(top, defaults.sources, config.sources);
-  config.model =
-      ModelReader(report, config.path, std::move(defaults), std::move(listeners), config.sources)
-          .read(top);
+  ModelReader reader(report, config.path, std::move(defaults), std::move(listeners),
+                     config.sources);
+  config.model = reader.read(top);
+  for (const PlacedAddress& listener : reader.listeners()) {
+    if (listener.address.is_unix()) continue;
+    config.listeners.push_back(
+        {listener.place, listener.at->line, listener.at->column, listener.address});
+  }
 }
 
 constexpr const char* kRegularFile = "write the configuration into a file and give that";

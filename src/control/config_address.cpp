@@ -126,7 +126,7 @@ std::vector<base::Endpoint> read_listen(Report& report, const TreeNode& value,
 
 std::vector<base::Endpoint> read_sources(Report& report, const TreeNode& value,
                                          const std::string& place,
-                                         std::vector<PlacedSource>& placed) {
+                                         std::vector<PlacedEndpoint>& placed) {
   std::vector<base::Endpoint> sources;
   const auto add = [&](const TreeNode& at, const std::string& key, const base::Endpoint& address) {
     sources.push_back(address);

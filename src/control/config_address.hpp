@@ -44,7 +44,7 @@ enum class AddressUse {
 // `source`: an address, a list, or auto (none: the kernel chooses). Each is added to `placed`.
 [[nodiscard]] std::vector<base::Endpoint> read_sources(Report& report, const TreeNode& value,
                                                        const std::string& place,
-                                                       std::vector<PlacedSource>& placed);
+                                                       std::vector<PlacedEndpoint>& placed);
 [[nodiscard]] traffic::Labels read_labels(Report& report, const TreeNode* value,
                                           const std::string& place);
 

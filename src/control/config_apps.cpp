@@ -38,8 +38,12 @@ bool refuse_later(const Section& section, std::string_view key,
 void read_health(Report& report, const Section& parent, traffic::HealthOptions& health) {
   constexpr std::array<std::string_view, 5> kLaterTypes = {"http", "https", "tls", "grpc", "agent"};
   const Section section(report, parent.find("health"), parent.path("health"), kHealthKeys);
-  if (!refuse_later(section, "type", kLaterTypes))
+  const TreeNode* type = section.find("type");
+  if (type != nullptr && type->kind == TreeNode::Kind::kScalar && is_off(type->text)) {
+    health.type = traffic::HealthCheck::kOff;
+  } else if (!refuse_later(section, "type", kLaterTypes)) {
     section.read_choice("type", health.type, kHealthTypes);
+  }
   section.read("interval", health.interval,
                {.min = 10 * base::kMillisecond, .max = 3600 * base::kSecond});
   // A check ends before the next one is due, so the default shrinks with the interval.
@@ -67,7 +71,7 @@ void read_timeouts(const Section& parent, traffic::Timeouts& timeouts) {
 
 void read_keepalive(const Section& parent, traffic::Keepalive& keepalive) {
   const TreeNode* value = parent.find("keepalive");
-  if (value != nullptr && value->kind == TreeNode::Kind::kScalar && value->text == "off") {
+  if (value != nullptr && value->kind == TreeNode::Kind::kScalar && is_off(value->text)) {
     keepalive.idle = base::kOff;
     return;
   }
@@ -80,7 +84,7 @@ void read_keepalive(const Section& parent, traffic::Keepalive& keepalive) {
 }
 
 void read_source(const Section& parent, std::vector<base::Endpoint>& sources,
-                 std::vector<PlacedSource>& placed) {
+                 std::vector<PlacedEndpoint>& placed) {
   if (const TreeNode* value = parent.find("source")) {
     sources = read_sources(parent.report(), *value, parent.path("source"), placed);
   }

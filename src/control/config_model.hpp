@@ -26,13 +26,13 @@ struct AppDefaults {
 void read_timeouts(const Section& parent, traffic::Timeouts& timeouts);
 void read_keepalive(const Section& parent, traffic::Keepalive& keepalive);
 void read_source(const Section& parent, std::vector<base::Endpoint>& sources,
-                 std::vector<PlacedSource>& placed);
+                 std::vector<PlacedEndpoint>& placed);
 
 class ModelReader {
  public:
   // listeners: those that exist besides the apps' (admin.http). sources: the apps' are added to it.
   ModelReader(Report& report, std::string file, AppDefaults defaults,
-              std::vector<PlacedAddress> listeners, std::vector<PlacedSource>& sources)
+              std::vector<PlacedAddress> listeners, std::vector<PlacedEndpoint>& sources)
       : report_(report),
         file_(std::move(file)),
         defaults_(std::move(defaults)),
@@ -41,6 +41,8 @@ class ModelReader {
 
   // Reports everything that is wrong; the model is complete only where nothing was.
   [[nodiscard]] traffic::Model read(const Section& top);
+  // After read(): all of them.
+  [[nodiscard]] const std::vector<PlacedAddress>& listeners() const noexcept { return listeners_; }
 
  private:
   void read_app(const TreeNode& name, const TreeNode& value);
@@ -63,7 +65,7 @@ class ModelReader {
   std::string file_;
   AppDefaults defaults_;
   std::vector<PlacedAddress> listeners_;
-  std::vector<PlacedSource>& sources_;
+  std::vector<PlacedEndpoint>& sources_;
   std::vector<PlacedAddress> targets_;  // the addresses of all nodes
   traffic::Model model_;
   bool services_full_ = false, slots_full_ = false;  // reported once

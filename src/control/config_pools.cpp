@@ -199,6 +199,12 @@ void ModelReader::read_node_addresses(const TreeNode* at, const std::string& pat
     std::optional<std::uint16_t> port = 0;
     const TreeNode* own = find_port(ports, service.name);
     if (own != nullptr) port = read_port(report_, *own, path + ".ports." + service.name);
+    if (own != nullptr && port && own->in_quotes) {
+      report_.add(*own,
+                  path + ".ports." + service.name + ": " + quoted(own->text) +
+                      " in quotes is text, not a port from 1 to 65535",
+                  "write it without quotes");
+    }
     complete = complete && port;
     if (!address || !port) continue;
     if (own == nullptr) port = address->port() != 0 ? address->port() : service.target_port;

@@ -104,7 +104,7 @@ void Section::read(std::string_view key, base::Duration& value, const DurationRu
   const std::string either = rule.off ? " or off" : "";
   const std::string* given = text(key, "a duration such as 250ms, 5s or 10m" + either);
   if (given == nullptr) return;
-  if (*given == "off" || *given == "none") {
+  if (is_off(*given) || *given == "none") {
     if (rule.off) {
       value = base::kOff;
     } else {
@@ -138,6 +138,10 @@ void Section::read(std::string_view key, std::uint32_t& value, std::uint32_t min
   if (given == nullptr) return;
   if (auto_word && *given == "auto") {
     value = 0;
+    return;
+  }
+  if (find(key)->in_quotes) {
+    wrong(key, quoted(*given) + " in quotes is text, not " + expected, "write it without quotes");
     return;
   }
   std::uint32_t number = 0;

@@ -13,6 +13,11 @@
 
 namespace shunt::control {
 
+// YAML 1.1 reads a plain off as false, and what writes a file out again may write that.
+[[nodiscard]] inline bool is_off(std::string_view text) {
+  return text == "off" || text == "false";
+}
+
 class Section {
  public:
   // node: null where the section is absent, which is then like an empty one. Anything but a mapping

@@ -34,7 +34,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    finish(Open(begin(mark, TreeNode::Kind::kNull), anchor));
+    TreeNode node = begin(mark, TreeNode::Kind::kNull);
+    if (anchor == 0) place_null(node, mark);
+    finish(Open(std::move(node), anchor));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -42,12 +44,14 @@ class TreeBuilder final : public YAML::EventHandler {
     refuse_open_quote(mark);
     TreeNode node = begin(mark, TreeNode::Kind::kScalar);
     node.text = value;
+    node.in_quotes = tag == "!";
     finish(Open(std::move(node), anchor));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value /*style*/) override {
+                       YAML::EmitterStyle::value style) override {
     refuse_tag(mark, tag);
     open(Open(begin(mark, TreeNode::Kind::kSequence), anchor));
+    stack_.back().dashes = style == YAML::EmitterStyle::Block;
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -75,6 +79,7 @@ class TreeBuilder final : public YAML::EventHandler {
     TreeNode node;
     YAML::anchor_t anchor;  // 0: none
     std::optional<TreeNode> key;
+    bool dashes = false;                        // a list of lines that begin with them
     bool repeated = false;                      // the key was there before: its value is dropped
     std::unordered_map<std::string, int> keys;  // with the lines where they are
   };
@@ -147,6 +152,38 @@ class TreeBuilder final : public YAML::EventHandler {
     TreeNode node = place(mark);
     node.kind = kind;
     return node;
+  }
+
+  // yaml-cpp marks what is not there with what comes after it: the next key, lines below.
+  void place_null(TreeNode& node, const YAML::Mark& mark) const {
+    if (stack_.empty()) return;
+    const Open& parent = stack_.back();
+    if (parent.key) {
+      node.line = parent.key->line;
+      node.column = parent.key->column;
+    } else if (parent.dashes) {
+      place_at_dash(node, mark);
+    }
+  }
+
+  // Between an item's dash and the next token are blanks and comments only.
+  void place_at_dash(TreeNode& node, const YAML::Mark& mark) const {
+    std::string_view before = source_.substr(
+        0, std::min(source_.size(), static_cast<std::size_t>(std::max(mark.pos, 0))));
+    for (int line = mark.line + 1; line > 0; --line) {
+      const std::size_t start = before.rfind('\n') + 1;  // npos + 1: 0
+      std::string_view text = before.substr(start);
+      text = text.substr(0, text.find('#'));
+      const std::size_t last = text.find_last_not_of(" \t\r");
+      if (last != std::string_view::npos) {
+        if (text[last] != '-') return;
+        node.line = line;
+        node.column = static_cast<int>(last) + 1;
+        return;
+      }
+      if (start == 0) return;
+      before.remove_suffix(before.size() - start + 1);
+    }
   }
 
   void open(Open value) {

@@ -18,9 +18,10 @@ struct TreeNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
 
   Kind kind = Kind::kNull;
-  int line = 0;                    // from 1
+  int line = 0;                    // from 1; of kNull in a mapping those of its key
   int column = 0;                  // from 1
   std::string text;                // kScalar
+  bool in_quotes = false;          // kScalar: in YAML text, whatever it looks like
   std::vector<TreeNode> items;     // kSequence
   std::vector<TreeEntry> entries;  // kMapping, in the order of the file; keys are unique
 };

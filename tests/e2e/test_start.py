@@ -152,6 +152,14 @@ def test_a_source_that_the_machine_lacks_is_warned_of_by_check_and_at_the_start(
     assert "warning: " in done.stderr and "source: auto" in done.stderr, done
 
 
+def test_a_listen_address_that_the_machine_lacks_is_a_warning_of_check(tmp_path):
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(config().replace("127.0.0.1:{listen}", "192.0.2.1:8080"))
+    done = subprocess.run([SHUNT, "check", str(path)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done
+    assert "warning: " in done.stderr and "192.0.2.1 is not an address of this machine: a start here" in done.stderr
+
+
 @pytest.mark.parametrize("text,place", [
     ("apps:\n  web:\n    initial: blue\n    lisen: 8080\n    pools: {blue: ['127.0.0.1:1']}\n", "4:5"),
     ("apps: [\n", "2:1:"),

@@ -33,8 +33,9 @@ struct LogConfig {
   std::string access;  // path, "stdout", or empty: off
 };
 
-// One address of a `source` key, with its place for what only the machine can say of it.
-struct PlacedSource {
+// One address of a `source` or `listen` key, with its place for what only the machine can say of
+// it.
+struct PlacedEndpoint {
   std::string key;  // "apps.web.source[1]"
   int line = 0;     // from 1
   int column = 0;   // from 1
@@ -51,8 +52,9 @@ struct Config {
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops
   base::Duration shutdown_grace =
-      5 * base::kSecond;              // for connections to end before they are closed
-  std::vector<PlacedSource> sources;  // of all `source` keys, in the order of the file
+      5 * base::kSecond;                  // for connections to end before they are closed
+  std::vector<PlacedEndpoint> sources;    // of all `source` keys, in the order of the file
+  std::vector<PlacedEndpoint> listeners;  // admin.http and all `listen` keys, no Unix sockets
   traffic::Model model;
 };
 

@@ -51,6 +51,36 @@ TEST(Sources, AreAskedOfTheKernel) {
   EXPECT_FALSE(can_bind(*base::Endpoint::parse("192.0.2.1")));
 }
 
+TEST(Listeners, ThatTheMachineLacksAreNamedAndWildcardsAreNot) {
+  const control::Config config = parsed(R"(admin: {http: 127.0.0.1:9900}
+apps:
+  web:
+    initial: blue
+    services:
+      a: {listen: 8080, target_port: 80}
+      b: {listen: ["192.0.2.1:8081", "127.0.0.1:8081", "[2001:db8::1]:8081"], target_port: 81}
+    pools: {blue: ["10.0.0.9"]}
+)");
+  std::vector<std::string> said;
+  for (const auto& missing : missing_listeners(config, can_bind))
+    said.push_back(missing.to_string());
+  ASSERT_GE(said.size(), 1U);
+  EXPECT_EQ(
+      said[0],
+      "f:7:20: apps.web.services.b.listen: 192.0.2.1 is not an address of this machine: a "
+      "start here would fail (right for another machine; for this one give it to an interface "
+      "(ip address add))");
+  EXPECT_LE(said.size(), 2U) << "nothing of [2001:db8::1] where there is no IPv6";
+  std::vector<std::uint16_t> ports;
+  EXPECT_THAT(missing_listeners(config,
+                                [&](const base::Endpoint& address) {
+                                  ports.push_back(address.port());
+                                  return true;
+                                }),
+              IsEmpty());
+  EXPECT_THAT(ports, ElementsAre(0, 0, 0, 0)) << "whoever listens there already is no lack";
+}
+
 TEST(LocalPorts, AreCountedFromTheKernelsText) {
   EXPECT_EQ(ports_in("32768\t60999\n"), 28232U);
   EXPECT_EQ(ports_in("1024 1024"), 1U);

@@ -16,8 +16,8 @@ TEST(Units, DurationsGoThereAndBack) {
 }
 
 TEST(Units, RefusesWhatIsNoDuration) {
-  for (const char* text :
-       {"", "5", "s", "5 s", "-5s", "5sec", "off", "1e3s", "nan", "99999999999d"}) {
+  for (const char* text : {"", "5", "s", "5 s", "-5s", "5sec", "off", "1e3s", "nan", "99999999999d",
+                           ".5s", "5.s", "."}) {
     EXPECT_FALSE(parse_duration(text)) << text;
   }
 }

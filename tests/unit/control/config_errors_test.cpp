@@ -459,5 +459,33 @@ TEST(ConfigNearestWord, AllowsATypingMistakeButNotAnotherWord) {
   EXPECT_EQ(nearest_word("x", kWords), "");
 }
 
+TEST(ConfigErrors, OfAnEmptyValueAreAtItsKeyOrDash) {
+  EXPECT_THAT(
+      errors_of("log:\n  level:\n\n  # about format\n  format: text\n"
+                "apps: {web: {initial: blue, listen: 80, pools: {blue: [\"10.0.0.1:80\"]}}}\n"),
+      ElementsAre(HasSubstr("f:2:3: log.level: ")));
+  EXPECT_THAT(
+      errors_of("apps:\n  web:\n    initial: blue\n    listen: 80\n    pools:\n      blue:\n"
+                "        - 10.0.0.1:80\n        -   # later\n\n        - 10.0.0.2:80\n"),
+      ElementsAre(HasSubstr("f:8:9: apps.web.pools.blue[1]")));
+  EXPECT_THAT(
+      errors_of("apps:\n  web:\n    initial: blue\n    listen: 80\n    pools:\n      blue:\n"
+                "        - 10.0.0.1:80\n        -"),
+      ElementsAre(HasSubstr("f:8:9: apps.web.pools.blue[1]")));
+  EXPECT_THAT(errors_of("apps:\n  web:\n    initial: blue\n    listen: 80\n    pools:\n"),
+              ElementsAre(HasSubstr("f:5:5: apps.web.pools")));
+}
+
+TEST(ConfigErrors, OfANumberInQuotesSayThatItIsText) {
+  EXPECT_THAT(
+      errors_of("workers: \"4\"\n"
+                "apps: {web: {initial: blue, listen: \"80\", pools: {blue: [{address: 10.0.0.1, "
+                "ports: {default: '81'}, weight: '2'}]}}}\n"),
+      ElementsAre(HasSubstr("f:1:10: workers: '4' in quotes is text, not auto or a whole number "
+                            "from 1 to 256 (write it without quotes)"),
+                  HasSubstr("ports.default: '81' in quotes is text, not a port from 1 to 65535"),
+                  HasSubstr("weight: '2' in quotes is text, not a whole number from 1 to 256")));
+}
+
 }  // namespace
 }  // namespace shunt::control

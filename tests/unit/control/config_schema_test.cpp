@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -126,6 +127,45 @@ TEST(ConfigSchema, GivesTheDefaultsOfTheParser) {
       EXPECT_EQ(config.connections_max, smallest.config->connections_max) << file;
       EXPECT_EQ(config.shutdown_delay, smallest.config->shutdown_delay) << file;
       EXPECT_EQ(config.shutdown_grace, smallest.config->shutdown_grace) << file;
+    }
+  }
+}
+
+bool takes(const KeyTable& table, const std::string& key, const std::string& value) {
+  return parse_config(file_with(table, key, value), "file").config.has_value();
+}
+
+// A plain off is false to a reader of YAML 1.1, so the schema has to allow that, and the parser to
+// read what is written back.
+TEST(ConfigSchema, TakesFalseWhereOffIsAValueAndTheParserToo) {
+  int tried = 0;
+  for (const KeyTable* table : kAllKeyTables) {
+    if (!is_simple(*table)) continue;
+    for (const auto& property : mapping_of(*table).at("properties").as_object()) {
+      const json::object& rules = property.value().as_object();
+      const json::value* types = rules.if_contains("type");
+      if (types == nullptr || json::serialize(*types).find("boolean") == std::string::npos)
+        continue;
+      EXPECT_TRUE(takes(*table, property.key(), "false")) << property.key();
+      EXPECT_TRUE(takes(*table, property.key(), "off")) << property.key();
+      EXPECT_FALSE(takes(*table, property.key(), "true")) << property.key();
+      EXPECT_EQ(json::serialize(rules.at("not")), R"({"const":true})") << property.key();
+      ++tried;
+    }
+  }
+  EXPECT_EQ(tried, 7);
+  EXPECT_TRUE(takes(kTopKeys, "keepalive", "false"));
+  EXPECT_TRUE(takes(kHealthKeys, "type", "false"));
+}
+
+TEST(ConfigSchema, HasTheParsersFormOfADuration) {
+  for (const char* key : {"connect", "idle"}) {
+    const json::object& rules = mapping_of(kTimeoutsKeys).at("properties").at(key).as_object();
+    const std::regex form(std::string(rules.at("pattern").as_string()));
+    for (const char* text : {"1s", "0.5s", "1.5ms", "2000000ns", "1d", ".5s", "5.s", "5", "s",
+                             "-5s", "5S", "1e3s", "off", "none", "5 s"}) {
+      EXPECT_EQ(std::regex_search(text, form), takes(kTimeoutsKeys, key, text))
+          << key << ": " << text;
     }
   }
 }
