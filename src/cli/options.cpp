@@ -61,12 +61,13 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
                wait = goal_of(text, goals);
                return wrong_with_goal(text, goals);
              });
-  parser.add({.names = "--reason", .help = "why, for events and receipts", .value = "TEXT"},
-             [this](const std::string& text) -> std::string {
-               reason = text;
-               const std::string wrong = wrong_with_text(text, base::kReasonBytesMax);
-               return wrong.empty() ? "" : "the reason " + wrong;
-             });
+  parser.add(
+      {.names = "--reason", .help = "why, for the event that everybody sees", .value = "TEXT"},
+      [this](const std::string& text) -> std::string {
+        reason = text;
+        const std::string wrong = wrong_with_text(text, base::kReasonBytesMax);
+        return wrong.empty() ? "" : "the reason " + wrong;
+      });
   parser.add_switch({.names = "--dry-run", .help = "say what would happen, change nothing"},
                     dry_run);
   parser.add_number({.names = "--if-epoch",
