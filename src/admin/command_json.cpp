@@ -24,7 +24,16 @@ constexpr std::size_t kFaultsMax = 32;  // more help nobody and would echo a hos
 // Beyond a year a duration is a slip of the unit, and sums with "now" stay far from overflowing.
 constexpr std::uint64_t kDurationMax = std::uint64_t{366} * 24 * 3600 * base::kSecond;
 
-enum class Type : std::uint8_t { kName, kReason, kNames, kBool, kDuration, kId, kAdminState };
+enum class Type : std::uint8_t {
+  kName,
+  kReason,
+  kNames,
+  kBool,
+  kDuration,
+  kDeadline,
+  kId,
+  kAdminState
+};
 
 constexpr unsigned bit(Verb verb) {
   return 1U << static_cast<unsigned>(verb);
@@ -67,7 +76,7 @@ constexpr std::array kFields = {
     Field{FieldId::kReason, "reason", Type::kReason, kEvery},
     Field{FieldId::kNodes, "nodes", Type::kNames, bit(Verb::kAdmin)},
     Field{FieldId::kAdmin, "admin", Type::kAdminState, bit(Verb::kAdmin)},
-    Field{FieldId::kDeadline, "deadline_ns", Type::kDuration, bit(Verb::kAdmin)},
+    Field{FieldId::kDeadline, "deadline_ns", Type::kDeadline, bit(Verb::kAdmin)},
     Field{FieldId::kPool, "pool", Type::kName, bit(Verb::kClose)},
     Field{FieldId::kNode, "node", Type::kName, bit(Verb::kClose)},
     Field{FieldId::kConnection, "connection", Type::kId, bit(Verb::kClose)},
@@ -102,6 +111,8 @@ std::string_view expected(Type type) {
       return "true or false";
     case Type::kDuration:
       return "a whole number of nanoseconds from 0 to 366 days";
+    case Type::kDeadline:
+      return "a whole number of nanoseconds from 0 to 366 days, or null for none";
     case Type::kId:
       return "a connection id, a whole number from 1";
     case Type::kAdminState:
@@ -180,7 +191,11 @@ class Reader {
     return wrong_type("a fraction, an exponent or a number out of range"), true;
   }
   bool on_bool(bool value, Code&) { return take_bool(value), true; }
-  bool on_null(Code&) { return wrong_type("null"), true; }
+  bool on_null(Code&) {
+    if (!takes(Type::kDeadline)) return wrong_type("null"), true;
+    command.no_deadline = true;
+    return true;
+  }
   bool on_comment_part(Text, Code&) { return true; }
   bool on_comment(Text, Code&) { return true; }
 
@@ -281,13 +296,9 @@ class Reader {
     if (takes(Type::kId)) {
       if (value == 0) return wrong_type("0");
       command.connection = value;
-    } else if (takes(Type::kDuration)) {
+    } else if (takes(Type::kDuration) || takes(Type::kDeadline)) {
       if (value > kDurationMax) return wrong_type(std::to_string(value));
-      if (field_->id == FieldId::kDeadline) {
-        command.deadline = value;
-      } else {
-        command.close_over = value;
-      }
+      (field_->type == Type::kDeadline ? command.deadline : command.close_over) = value;
     } else {
       wrong_type("a number");
     }
@@ -329,7 +340,7 @@ void check_whole(Reader& reader) {
       if (reader.faults.empty() && reader.command.nodes.empty()) {
         reader.fault("nodes", "must not be empty");
       }
-      if (reader.faults.empty() && reader.command.deadline &&
+      if (reader.faults.empty() && reader.has(FieldId::kDeadline) &&
           reader.command.admin != traffic::AdminState::kDrain) {
         reader.fault("deadline_ns", "only goes with \"admin\": \"drain\"");
       }

@@ -38,6 +38,8 @@ void write_done(JsonWriter& json, const control::Outcome& outcome) {
     json.field_null("receipt");
   }
   json.field_strings("nodes", outcome.nodes);
+  json.field_or_null("deadline_ns", outcome.deadline);
+  json.field_or_null("over_ns", outcome.over);
   json.field("closed", outcome.closed);
   write_reasons(json, outcome.reasons);
   json.field_strings("next", outcome.next);

@@ -45,12 +45,10 @@ void write_drain(JsonWriter& json, const control::DrainStatus& drain) {
   json.begin_object("drain");
   json.field("remaining", drain.remaining);
   json.field("oldest_ns", drain.oldest);
-  if (drain.deadline_in) {
-    json.field("deadline_in_ns", *drain.deadline_in);
-  } else {
-    json.field_null("deadline_in_ns");
-  }
+  json.field_or_null("deadline_in_ns", drain.deadline_in);
   json.field("closing", drain.closing);
+  json.field_or_null("over_ns", drain.over);
+  json.field_or_null("ends_in_ns", drain.ends_in);
   json.end_object();
 }
 

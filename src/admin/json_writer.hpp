@@ -39,6 +39,10 @@ class JsonWriter {
   void field(std::string_view name, std::int64_t value) { key(name), number(value); }
   void field(std::string_view name, bool value) { key(name), boolean(value); }
   void field_null(std::string_view name) { key(name), null(); }
+  void field_or_null(std::string_view name, const std::optional<std::uint64_t>& value) {
+    key(name);
+    value ? number(*value) : null();
+  }
   template <class Strings>
   void field_strings(std::string_view name, const Strings& texts) {
     begin_array(name);

@@ -11,8 +11,9 @@ void NodeVerb::declare(Parser& parser) {
                    nodes_);
   if (with_deadline_) {
     parser.add_duration(
-        {.names = "--deadline", .help = "close what is left after this; else nothing is closed"},
-        deadline_, {});
+        {.names = "--deadline",
+         .help = "close what is left after this; given again it moves, none takes it back"},
+        deadline_, {.none = &no_deadline_});
   }
   options_.declare(
       parser,
@@ -26,6 +27,7 @@ int NodeVerb::run(const Environment& environment) {
   for (const std::string& node : nodes_) nodes.emplace_back(node);
   change.body["nodes"] = std::move(nodes);
   if (deadline_) change.body["deadline_ns"] = *deadline_;
+  if (no_deadline_) change.body["deadline_ns"] = nullptr;
   change.wait_for = [this](const json::object& /*outcome*/) {
     return WaitFor{.pool = {}, .nodes = nodes_, .active = {}, .admin = admin_};
   };

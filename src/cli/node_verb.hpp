@@ -30,6 +30,7 @@ class NodeVerb : public Verb {
   ChangeOptions options_;
   std::vector<std::string> nodes_;
   std::optional<base::Duration> deadline_;
+  bool no_deadline_ = false;
 };
 
 // The exit codes that the three share.

@@ -102,8 +102,12 @@ void Parser::add_number(const Flag& flag, std::optional<std::uint64_t>& into, st
 void Parser::add_duration(const Flag& flag, std::optional<base::Duration>& into,
                           const DurationRule& rule) {
   Flag named = flag;
-  named.value = "DURATION";
+  named.value = rule.none == nullptr ? "DURATION" : "DURATION|none";
   add(named, [&into, rule](const std::string& value) -> std::string {
+    if (rule.none != nullptr && (value == "none" || value == "off")) {
+      *rule.none = true;
+      return {};
+    }
     const auto duration = base::parse_duration(value);
     if (!duration) return duration.error().message + ": " + duration.error().hint;
     if (*duration == 0 && !rule.zero) {

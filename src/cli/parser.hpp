@@ -45,7 +45,8 @@ class Parser {
   void add_names(const Flag& flag, std::vector<std::string>& into);  // repeatable
   void add_number(const Flag& flag, std::optional<std::uint64_t>& into, std::uint64_t min = 0);
   struct DurationRule {
-    bool zero = true;  // 0s has a meaning: "at once"
+    bool zero = true;      // 0s has a meaning: "at once"
+    bool* none = nullptr;  // "none" and "off" are good, too, and set this, as in the file
   };
   // At most 366 days, as in the API.
   void add_duration(const Flag& flag, std::optional<base::Duration>& into,

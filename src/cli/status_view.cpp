@@ -168,10 +168,15 @@ class Renderer {
     if (const auto oldest = number_at(drain, "oldest_ns"); oldest != 0) {
       text += ", oldest " + base::format_duration_brief(oldest);
     }
+    const auto span = [](std::uint64_t of) { return base::format_duration_brief(of); };
+    const auto over = maybe_number_at(drain, "over_ns");
     if (flag_at(drain, "closing")) {
       text += ", closing";
+      if (const auto end = maybe_number_at(drain, "ends_in_ns"))
+        text += ", through in " + span(*end);
     } else if (const auto deadline = maybe_number_at(drain, "deadline_in_ns")) {
-      text += ", closed in " + base::format_duration_brief(*deadline);
+      text += ", closed in " + span(*deadline);
+      if (over && *over != 0) text += " over " + span(*over);
     }
     return text;
   }

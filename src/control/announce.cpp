@@ -61,7 +61,15 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
     add("nodes", listed(outcome.nodes));
     add("admin", std::string(traffic::to_string(command.admin)));
   }
-  if (command.verb == Verb::kClose) add("closed", std::to_string(outcome.closed));
+  if (outcome.deadline) add("deadline", base::format_duration(*outcome.deadline));
+  if (command.no_deadline) add("deadline", "none");
+  if (outcome.over) add("over", base::format_duration(*outcome.over));
+  if (command.verb == Verb::kClose) {
+    if (!command.pool.empty()) add("pool", command.pool);
+    if (!command.nodes.empty()) add("node", listed(command.nodes));
+    if (command.connection != 0) add("connection", std::to_string(command.connection));
+    add("closed", std::to_string(outcome.closed));
+  }
   if (!receipt.skipped.empty()) {
     event.level = EventLevel::kWarn;
     add("skipped", listed(receipt.skipped));

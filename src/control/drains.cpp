@@ -60,12 +60,21 @@ Drains::Drains(const traffic::Model& model, proxy::DataPlane& data_plane, Worker
 
 void Drains::begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant left,
                         base::Instant deadline, base::Duration over, base::Instant now) {
-  begin({of_pool(app, pool), CloseCause::kDrainDeadline, deadline, over, 0, left}, now);
+  begin({of_pool(app, pool), CloseCause::kDrainDeadline, deadline, over, 0, left}, false, now);
 }
 
-void Drains::begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
-                        base::Instant now) {
-  begin({of_node(places_[slot].app, slot), CloseCause::kDrainDeadline, deadline, over, 0, 0}, now);
+void Drains::begin_node(traffic::NodeSlot slot, std::optional<base::Instant> deadline,
+                        base::Duration over, base::Instant now) {
+  begin({of_node(places_[slot].app, slot), CloseCause::kDrainDeadline, deadline.value_or(0), over,
+         0, 0},
+        !deadline, now);
+}
+
+bool Drains::has_deadline(traffic::NodeSlot slot) const noexcept {
+  const RelayFilter target = of_node(places_[slot].app, slot);
+  return std::any_of(orders_.begin(), orders_.end(), [&](const Order& order) {
+    return order.deadline != 0 && same(order.target, target);
+  });
 }
 
 void Drains::cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
@@ -77,7 +86,7 @@ void Drains::cancel_node(traffic::NodeSlot slot, std::string_view by, base::Inst
   cancel(of_node(places_[slot].app, slot), false, by, now);
 }
 
-void Drains::begin(const Order& drain, base::Instant now) {
+void Drains::begin(const Order& drain, bool keeps_deadline, base::Instant now) {
   const auto known = std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) {
     return order.cause == drain.cause && same(order.target, drain.target);
   });
@@ -86,10 +95,10 @@ void Drains::begin(const Order& drain, base::Instant now) {
     if (drain.deadline != 0 && drain.deadline <= now) close(orders_.back(), drain.over, now);
     return;
   }
-  if (drain.deadline == 0) return;  // nobody has asked for more time
+  if (keeps_deadline) return;  // nobody has asked for more time
   known->deadline = drain.deadline;
   known->over = drain.over;
-  if (drain.deadline <= now) return close(*known, known->over, now);
+  if (drain.deadline != 0 && drain.deadline <= now) return close(*known, known->over, now);
   // Closing runs, and there is more time now: what it has not reached yet stays until then.
   if (std::exchange(known->close_until, 0) != 0) take_back(known->target, known->cause, now);
 }
@@ -286,10 +295,16 @@ std::string Drains::ending(traffic::AppId app) const {
 void Drains::add_closing(DrainStatus& status, const RelayFilter& target, base::Instant now) const {
   for (const Order& order : orders_) {
     if (!same(order.target, target)) continue;
-    status.closing = status.closing || order.close_until != 0;
     if (order.deadline != 0) {
       status.deadline_in = order.deadline > now ? order.deadline - now : 0;
     }
+    if (order.close_until != 0) {
+      const base::Duration left = order.close_until > now ? order.close_until - now : 0;
+      // The last one counts: until then there is something left to end.
+      status.ends_in = std::max(status.ends_in.value_or(0), left);
+      status.closing = true;
+    }
+    if (order.deadline != 0 || order.close_until != 0) status.over = order.over;
   }
 }
 

@@ -7,7 +7,7 @@
 // later order never gives a connection more time than it had, and one with less time has it. Time
 // comes back only where an order ends before it is through:
 //
-//   node's drain    given anew with another deadline; the node is ready again
+//   node's drain    given anew with another deadline, later or none; the node is ready again
 //   pool's drain    the pool is live again
 //   pool's closing  the pool is live again: its connections are the production's
 //   node's or connection's closing    never; whoever named them meant them, whatever is live
@@ -42,12 +42,15 @@ class Drains {
          EventSink& events, Drained drained);
 
   // left: when new connections ended. deadline: when closing begins; 0: never. over: closing is
-  // spread over this. Begun again for the same thing it takes the new deadline, or keeps the one
-  // that it has where none is given; closing that runs stops until then.
+  // spread over this.
   void begin_pool(traffic::AppId app, traffic::PoolId pool, base::Instant left,
                   base::Instant deadline, base::Duration over, base::Instant now);
-  void begin_node(traffic::NodeSlot slot, base::Instant deadline, base::Duration over,
-                  base::Instant now);
+  // Begun again for the same node it takes the new deadline, earlier, later or none (0), and
+  // closing that runs stops until then. Without one (empty) it keeps the one that it has.
+  void begin_node(traffic::NodeSlot slot, std::optional<base::Instant> deadline,
+                  base::Duration over, base::Instant now);
+  // The node's drain closes what is left, now or later.
+  [[nodiscard]] bool has_deadline(traffic::NodeSlot slot) const noexcept;
   // `shunt close` has marked these on every worker, at `begun`, spread over `over` (not 0).
   void note_closing(const proxy::RelayFilter& target, base::Instant begun, base::Duration over);
   // No room for another closing: each is walked over by every worker when marks are taken back.
@@ -82,7 +85,7 @@ class Drains {
     base::Instant close_until = 0;  // closing runs; 0: it does not
     base::Instant left = 0;         // of a pool's drain: when it was left
   };
-  void begin(const Order& drain, base::Instant now);
+  void begin(const Order& drain, bool keeps_deadline, base::Instant now);
   void cancel(const proxy::RelayFilter& target, bool closings, std::string_view by,
               base::Instant now);
   // Takes the workers' marks with this cause back and restores those of orders that go on.

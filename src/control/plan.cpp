@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "shunt/base/check.hpp"
+#include "shunt/base/units.hpp"
 #include "src/control/gates.hpp"
 #include "src/control/phrases.hpp"
 
@@ -13,10 +14,11 @@ namespace {
 class Decider {
  public:
   Decider(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
-          const Command& command, const Resolved& resolved)
+          const Drains& drains, const Command& command, const Resolved& resolved)
       : model_(model),
         decisions_(decisions),
         health_(health),
+        drains_(drains),
         command_(command),
         resolved_(resolved),
         app_(model.apps[resolved.app]),
@@ -189,17 +191,20 @@ class Decider {
       const NodePlace& place = health_.place(slot);
       all.push_back(place.node->name);
       const bool changes = decisions_.admin[slot] != command_.admin;
+      const bool sets = command_.deadline || (command_.no_deadline && drains_.has_deadline(slot));
       if (changes) {
         plan_.admin.emplace_back(slot, command_.admin);
-        plan_.outcome.nodes.push_back(place.node->name);
         plan_.publishes |= place.pool == release_.active;
       }
-      if (command_.admin != traffic::AdminState::kReady && (changes || command_.deadline)) {
+      if (changes || sets) plan_.outcome.nodes.push_back(place.node->name);
+      if (command_.admin != traffic::AdminState::kReady && (changes || sets)) {
         plan_.drains.push_back(slot);
       }
     }
+    const std::string are = all.size() == 1 ? " is " : " are ";
+    const std::string terms = set_terms();
     if (plan_.admin.empty() && plan_.drains.empty()) {
-      return already(listed(all) + (all.size() == 1 ? " is " : " are ") + wanted + " already");
+      return already(listed(all) + are + wanted + " already" + terms);
     }
     if (const char* lacking = left_without(); lacking != nullptr) {
       std::vector<Reason> failed{
@@ -210,8 +215,23 @@ class Decider {
         return refused_without_node(wanted, std::move(failed));
       }
     }
-    return go(listed(all) + " " + (all.size() == 1 ? "is " : "are ") + wanted + " now",
-              "would make " + listed(all) + " " + wanted);
+    const bool only_terms = plan_.admin.empty();
+    return go(listed(all) + are + wanted + (only_terms ? "" : " now") + terms,
+              (only_terms ? "would leave " : "would make ") + listed(all) + " " + wanted + terms);
+  }
+
+  // What a drain says about the connections that are left, in the outcome and in words; empty:
+  // nothing, what was said before stands.
+  std::string set_terms() {
+    if (command_.no_deadline) return ": nothing is closed";
+    if (!command_.deadline) return {};
+    const base::Duration over = app_.drain.close_over;
+    plan_.outcome.deadline = command_.deadline;
+    plan_.outcome.over = over;
+    return ": what is left is closed " +
+           (*command_.deadline == 0 ? "now"
+                                    : "after " + base::format_duration(*command_.deadline)) +
+           (over == 0 ? "" : ", over " + base::format_duration(over));
   }
 
   // Which kind of node the live pool would have none of, and has now; nullptr: neither. Where no
@@ -258,6 +278,7 @@ class Decider {
   const traffic::Model& model_;
   const Decisions& decisions_;
   const HealthBoard& health_;
+  const Drains& drains_;
   const Command& command_;
   const Resolved& resolved_;
   const traffic::App& app_;
@@ -277,8 +298,8 @@ Outcome outcome_for(const traffic::Model& model, const Decisions& decisions, tra
 }
 
 Decided decide(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
-               const Command& command, const Resolved& resolved) {
-  return Decider(model, decisions, health, command, resolved).run();
+               const Drains& drains, const Command& command, const Resolved& resolved) {
+  return Decider(model, decisions, health, drains, command, resolved).run();
 }
 
 }  // namespace shunt::control

@@ -8,6 +8,7 @@
 #include "shunt/control/command.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "src/control/decisions.hpp"
+#include "src/control/drains.hpp"
 #include "src/control/health_board.hpp"
 
 namespace shunt::control {
@@ -42,8 +43,8 @@ struct Decided {
 
 // For kSwitch, kRollback and kAdmin.
 [[nodiscard]] Decided decide(const traffic::Model& model, const Decisions& decisions,
-                             const HealthBoard& health, const Command& command,
-                             const Resolved& resolved);
+                             const HealthBoard& health, const Drains& drains,
+                             const Command& command, const Resolved& resolved);
 
 // An Outcome about this app as it is.
 [[nodiscard]] Outcome outcome_for(const traffic::Model& model, const Decisions& decisions,

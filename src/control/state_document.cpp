@@ -153,6 +153,8 @@ json::object to_json(const OperationRecord& record) {
   put("changed", outcome.changed, true);
   put("closed", outcome.closed != 0, outcome.closed);
   put("nodes", !outcome.nodes.empty(), to_json(outcome.nodes));
+  put("deadline_ns", outcome.deadline.has_value(), outcome.deadline.value_or(0));
+  put("over_ns", outcome.over.has_value(), outcome.over.value_or(0));
   put("from", !receipt.from.empty(), json::value(receipt.from));
   put("to", !receipt.to.empty(), json::value(receipt.to));
   put("repointed", receipt.repointed != 0, receipt.repointed);
@@ -192,6 +194,8 @@ OperationRecord operation_of(const json::object& object) {
   outcome.changed = flag(object, "changed");
   outcome.closed = number_or_zero(object, "closed");
   outcome.nodes = strings_or_none(object, "nodes");
+  if (const auto* value = object.if_contains("deadline_ns")) outcome.deadline = number(*value);
+  if (const auto* value = object.if_contains("over_ns")) outcome.over = number(*value);
   Receipt& receipt = outcome.receipt;
   receipt.epoch = flag(object, "no_receipt") ? 0 : outcome.epoch;
   receipt.from = string_or_empty(object, "from");

@@ -199,7 +199,7 @@ void Switchboard::begin() {
     return run.command.dry_run ? count_connections() : close_connections();
   }
   const base::Instant before = base::monotonic_now();
-  Decided decided = decide(model_, decisions_, health_, run.command, run.resolved);
+  Decided decided = decide(model_, decisions_, health_, drains_, run.command, run.resolved);
   if (const std::string& trouble = ledger_.trouble();  // a dry run asks the disk nothing
       decided.outcome.changed && !run.command.not_durable && !trouble.empty()) {
     return not_persisted("decisions cannot be persisted now: " + trouble);
@@ -349,9 +349,11 @@ void Switchboard::begin_drains(const Running& run) {
     drains_.begin_pool(run.plan.app, run.plan.from, run.published, deadline,
                        command.close_over.value_or(options.close_over), now);
   }
+  std::optional<base::Instant> deadline;  // none: one that was set before stands
+  if (command.deadline) deadline = run.published + *command.deadline;
+  if (command.no_deadline) deadline = 0;
   for (const traffic::NodeSlot slot : run.plan.drains) {
-    drains_.begin_node(slot, command.deadline ? run.published + *command.deadline : 0,
-                       options.close_over, now);
+    drains_.begin_node(slot, deadline, options.close_over, now);
   }
 }
 

@@ -113,6 +113,7 @@ void Switchboard::closed(std::uint64_t matched, bool complete) {
                          over);
   }
   if (over != 0) outcome.message += " over " + base::format_duration_brief(over);
+  outcome.over = running_->command.close_over;
   if (!complete) outcome.message += "; not every worker has answered";
   answer(std::move(outcome));
 }

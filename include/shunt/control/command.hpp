@@ -25,6 +25,7 @@ struct Command {
   std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the
                                              // pool being left, spread over this; close: the spread
   std::optional<base::Duration> deadline;    // admin drain: close what is left after this
+  bool no_deadline = false;                  // admin drain: take back the deadline that was set
   std::vector<std::string> skip;             // gates to waive ("min_healthy")
   bool force = false;                        // waive all gates
   bool dry_run = false;
@@ -77,10 +78,14 @@ struct Outcome {
   std::vector<Reason> reasons;    // why not; or, for a dry run, what would be waived
   std::vector<std::string> next;  // commands that lead on
   Receipt receipt;
-  std::vector<std::string> nodes;  // admin: nodes whose state changed
-  std::uint64_t closed = 0;        // close: connections marked
-  std::string active;              // after the command
-  traffic::Epoch epoch = 0;        // after the command
+  std::vector<std::string> nodes;  // admin: nodes whose state or deadline changed
+  // What the command set for what is left; empty: nothing. It is closed after `deadline` (drain),
+  // spread over `over` (drain with a deadline, close).
+  std::optional<base::Duration> deadline;
+  std::optional<base::Duration> over;
+  std::uint64_t closed = 0;  // close: connections marked
+  std::string active;        // after the command
+  traffic::Epoch epoch = 0;  // after the command
 };
 
 }  // namespace shunt::control

@@ -20,6 +20,8 @@ struct DrainStatus {
   base::Duration oldest = 0;  // age of the oldest connection; 0: none, or not surveyed
   std::optional<base::Duration> deadline_in;  // until closing begins; empty: no deadline
   bool closing = false;                       // paced closing runs
+  std::optional<base::Duration> over;     // what closing is spread over; empty: none runs or will
+  std::optional<base::Duration> ends_in;  // until closing is through; empty: it has not begun
 };
 
 struct NodeStatus {

@@ -47,7 +47,13 @@ TEST(CommandJson, ReadsAdminStatesOfNodes) {
   EXPECT_THAT(command.nodes, ElementsAre("node1", "node2"));
   EXPECT_EQ(command.admin, traffic::AdminState::kDrain);
   EXPECT_EQ(command.deadline, base::Duration{0});
+  EXPECT_FALSE(command.no_deadline);
   EXPECT_FALSE(command.close_over);
+  const auto [without, fine] =
+      parse_command(Verb::kAdmin, R"({"nodes": ["node1"], "admin": "drain", "deadline_ns": null})");
+  ASSERT_THAT(fine, SizeIs(0));
+  EXPECT_TRUE(without.no_deadline);
+  EXPECT_FALSE(without.deadline);
 }
 
 TEST(CommandJson, ReadsWhatToClose) {
@@ -147,6 +153,8 @@ TEST(CommandJson, ChecksWhatBelongsTogether) {
               ElementsAre("nodes: must not be empty"));
   EXPECT_THAT(faults(Verb::kAdmin, R"({"nodes": ["a"], "admin": "down"})"),
               ElementsAre(R"(admin: expected "ready", "drain" or "maint", got "down")"));
+  EXPECT_THAT(faults(Verb::kAdmin, R"({"nodes": ["a"], "admin": "maint", "deadline_ns": null})"),
+              ElementsAre(HasSubstr("deadline_ns: only goes with")));
   EXPECT_THAT(faults(Verb::kAdmin, R"({"nodes": ["a"], "admin": "maint", "deadline_ns": 1})"),
               ElementsAre(HasSubstr("deadline_ns: only goes with")));
   EXPECT_THAT(faults(Verb::kClose, "{}"),

@@ -100,7 +100,7 @@ TEST(OutcomeJson, OfASwitchIsAsDocumented) {
     "receipt": {"epoch": 42, "from": "blue", "to": "green", "gates_ns": 1, "persist_ns": 2, "store_ns": 3,
       "adoption_ns": 4, "total_ns": 5, "repointed": 6, "left_behind": 903, "durable": true, "adopted": true,
       "skipped": ["min_healthy"], "time": "2026-11-23T10:00:00.000Z"},
-    "nodes": [], "closed": 0, "reasons": [], "next": []})");
+    "nodes": [], "deadline_ns": null, "over_ns": null, "closed": 0, "reasons": [], "next": []})");
 }
 
 TEST(OutcomeJson, WithoutAChangeHasNoReceipt) {
@@ -185,11 +185,12 @@ TEST(StatusJson, IsAsDocumented) {
   pool.name = "blue";
   pool.state = traffic::PoolState::kKept;
   pool.rollback_target = true;
-  pool.drain = {.remaining = 3, .oldest = 4, .deadline_in = 5, .closing = true};
+  pool.drain = {
+      .remaining = 3, .oldest = 4, .deadline_in = 5, .closing = true, .over = 6, .ends_in = 7};
   control::NodeStatus drained = node;
   drained.name = "n2";
   drained.admin = traffic::AdminState::kDrain;
-  drained.drain = {.remaining = 1, .oldest = 2, .deadline_in = {}};
+  drained.drain = {.remaining = 1, .oldest = 2, .deadline_in = {}, .over = {}, .ends_in = {}};
   pool.node_list = {node, drained};
   control::ServiceStatus service;
   service.name = "default";
@@ -216,14 +217,16 @@ TEST(StatusJson, IsAsDocumented) {
         "panic": false}],
       "pools": [{"name": "blue", "state": "kept", "rollback_target": true, "nodes": 0, "ready": 0,
         "healthy": 0, "usable": 0, "established": 0, "connecting": 0,
-        "drain": {"remaining": 3, "oldest_ns": 4, "deadline_in_ns": 5, "closing": true},
+        "drain": {"remaining": 3, "oldest_ns": 4, "deadline_in_ns": 5, "closing": true,
+                  "over_ns": 6, "ends_in_ns": 7},
         "node_list": [{"name": "n1", "labels": {"zone": "a"}, "weight": 1, "admin": "ready",
           "health": "up", "last_failure": "", "since_ns": 0, "established": 0, "connecting": 0,
           "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"], "drain": null},
           {"name": "n2", "labels": {"zone": "a"}, "weight": 1, "admin": "drain",
           "health": "up", "last_failure": "", "since_ns": 0, "established": 0, "connecting": 0,
           "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"],
-          "drain": {"remaining": 1, "oldest_ns": 2, "deadline_in_ns": null, "closing": false}}]}],
+          "drain": {"remaining": 1, "oldest_ns": 2, "deadline_in_ns": null, "closing": false,
+                    "over_ns": null, "ends_in_ns": null}}]}],
       "drift": ["initial is green, active is blue"]}]})");
 }
 

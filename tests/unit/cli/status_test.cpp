@@ -81,17 +81,17 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
                "established": 1, "node_list": []},
               {"name": "red", "state": "kept", "rollback_target": true, "nodes": 1, "healthy": 0,
                "usable": 0, "established": 0, "drain": {"remaining": 0, "oldest_ns": 0,
-               "deadline_in_ns": 90000000000, "closing": false}, "node_list": []}],
+               "deadline_in_ns": 90000000000, "closing": false, "over_ns": 30000000000,
+               "ends_in_ns": null}, "node_list": []}],
     "drift": ["initial is green, active is blue"]})";
-  EXPECT_EQ(
-      status_of(odd, "").out,
-      "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
-      "  PANIC http: too few healthy nodes, ready ones are tried regardless of health\n"
-      "  blue  active  0/1 up  1 connection   rollback: no, no switch yet\n"
-      "  red   kept    0/1 up  0 connections, closed in 1m30s   rollback: only by --force, no "
-      "node is usable\n"
-      "  drift: initial is green, active is blue\n"
-      "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+  EXPECT_EQ(status_of(odd, "").out,
+            "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
+            "  PANIC http: too few healthy nodes, ready ones are tried regardless of health\n"
+            "  blue  active  0/1 up  1 connection   rollback: no, no switch yet\n"
+            "  red   kept    0/1 up  0 connections, closed in 1m30s over 30s   rollback: only by "
+            "--force, no node is usable\n"
+            "  drift: initial is green, active is blue\n"
+            "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
 }
 
 TEST(Status, PutsADegradedProcessFirst) {

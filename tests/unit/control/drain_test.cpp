@@ -185,6 +185,61 @@ TEST(Drain, ThatClosesIsGivenMoreTime) {
   EXPECT_FALSE(rig.data_plane->closes[5].cancel);
 }
 
+TEST(Drain, HasItsDeadlineTakenBack) {
+  ControlRig rig;
+  with_connections(rig).run(drain_b1(0));
+  rig.data_plane->closes.clear();
+  const auto drain = [&rig] { return *rig.app().pools[0].node_list[0].drain; };
+  Command none = admin_command({"b1"}, AdminState::kDrain);
+  EXPECT_FALSE(rig.run(none).changed) << "a repeat without a deadline leaves it as it is";
+  EXPECT_TRUE(rig.data_plane->closes.empty());
+  EXPECT_TRUE(drain().closing);
+
+  none.no_deadline = true;
+  const Outcome outcome = rig.run(none);
+  EXPECT_TRUE(outcome.changed);
+  EXPECT_EQ(outcome.message, "b1 is drain: nothing is closed");
+  EXPECT_THAT(outcome.nodes, testing::ElementsAre("b1"));
+  ASSERT_EQ(rig.data_plane->closes.size(), 2U) << "taken back on both workers";
+  EXPECT_TRUE(rig.data_plane->closes[1].cancel);
+  EXPECT_FALSE(drain().deadline_in);
+  EXPECT_FALSE(drain().closing);
+  EXPECT_FALSE(drain().over);
+  EXPECT_EQ(rig.events.last("node_admin").fields.at(3),
+            (std::pair<std::string, std::string>{"deadline", "none"}));
+
+  const Outcome again = rig.run(none);
+  EXPECT_FALSE(again.changed);
+  EXPECT_EQ(again.message, "b1 is drain already: nothing is closed");
+  EXPECT_EQ(drain().remaining, 2U);
+}
+
+TEST(Drain, NamesNodesDeadlineAndPaceWhereverItIsTold) {
+  ControlRig rig;
+  rig.config.model.apps[0].drain.close_over = 90 * base::kSecond;
+  with_connections(rig).run(admin_command({"b1"}, AdminState::kDrain));
+  // The node is drained already: the deadline alone is what changes.
+  const Outcome outcome = rig.run(drain_b1(1800 * base::kSecond));
+  EXPECT_EQ(outcome.message, "b1 is drain: what is left is closed after 30m, over 90s");
+  EXPECT_THAT(outcome.nodes, testing::ElementsAre("b1"));
+  EXPECT_EQ(outcome.deadline, 1800 * base::kSecond);
+  EXPECT_EQ(outcome.over, 90 * base::kSecond);
+  const std::vector<std::pair<std::string, std::string>> fields = {
+      {"epoch", "1"}, {"nodes", "b1"}, {"admin", "drain"}, {"deadline", "30m"}, {"over", "90s"}};
+  EXPECT_EQ(rig.events.last("node_admin").fields, fields);
+  const auto drain = [&rig] { return *rig.app().pools[0].node_list[0].drain; };
+  EXPECT_EQ(drain().over, 90 * base::kSecond);
+  EXPECT_FALSE(drain().ends_in);
+  const Outcome now = rig.run(drain_b1(0));
+  EXPECT_EQ(now.message, "b1 is drain: what is left is closed now, over 90s");
+  ASSERT_TRUE(drain().ends_in);
+  EXPECT_GT(*drain().ends_in, 60 * base::kSecond);
+  Command dry = drain_b1(60 * base::kSecond);
+  dry.dry_run = true;
+  EXPECT_EQ(rig.run(dry).message,
+            "would leave b1 drain: what is left is closed after 1m, over 90s");
+}
+
 TEST(Drain, ThatClosesGoesOnInMaintenance) {
   ControlRig rig;
   with_connections(rig).run(drain_b1(0));
@@ -403,6 +458,10 @@ TEST(Close, MarksTheConnectionsOnEveryWorkerAndCountsThem) {
   EXPECT_EQ(rig.data_plane->closes[0].filter.node, 0U);
   EXPECT_EQ(rig.data_plane->closes[0].cause, proxy::CloseCause::kClosed);
   EXPECT_EQ(rig.events.count("close"), 1U);
+  const std::vector<std::pair<std::string, std::string>> fields = {
+      {"epoch", "1"}, {"over", "10s"}, {"node", "b1"}, {"closed", "7"}};
+  EXPECT_EQ(rig.events.last("close").fields, fields);
+  EXPECT_EQ(outcome.over, 10 * base::kSecond);
   EXPECT_EQ(outcome.epoch, 1U);
 }
 

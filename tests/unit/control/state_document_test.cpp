@@ -85,6 +85,8 @@ TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
   record.outcome.active = "green";
   record.outcome.epoch = 42;
   record.outcome.nodes = {"node1"};
+  record.outcome.deadline = 0;
+  record.outcome.over = 30;
   record.outcome.receipt = some_receipt();
   record.outcome.receipt.adopted = false;
   OperationRecord close;
@@ -114,6 +116,9 @@ TEST(StateDocument, AnOperationIsAnsweredTheSameAfterTheDisk) {
   EXPECT_FALSE(read.outcome.receipt.durable);
   EXPECT_EQ(parsed->operations.at(1).outcome.receipt.epoch, 0U) << "a close has none";
   EXPECT_EQ(parsed->operations.at(1).outcome.closed, 3U);
+  EXPECT_EQ(read.outcome.deadline, base::Duration{0});
+  EXPECT_EQ(read.outcome.over, base::Duration{30});
+  EXPECT_FALSE(parsed->operations.at(1).outcome.deadline);
   // Encoded once, used from then on: the same bytes.
   EXPECT_EQ(serialize(*parsed), serialize(document));
 }
