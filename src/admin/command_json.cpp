@@ -15,14 +15,10 @@ namespace {
 using control::Command;
 using control::Verb;
 
-// Bounds of what a request may name. A name is at most a DNS name long; a reason is a sentence or
-// two.
-constexpr std::size_t kNameBytesMax = 253;
+// Bounds of what a request may name, beside those of limits.hpp.
 constexpr std::size_t kListMax = base::kNodeSlotsMax;
 constexpr std::size_t kNestingMax = 8;  // the deepest that is understood is 2: a list in the object
 constexpr std::size_t kFaultsMax = 32;  // more help nobody and would echo a hostile body back
-// Beyond a year a duration is a slip of the unit, and sums with "now" stay far from overflowing.
-constexpr std::uint64_t kDurationMax = std::uint64_t{366} * 24 * 3600 * base::kSecond;
 
 enum class Type : std::uint8_t {
   kName,
@@ -246,7 +242,7 @@ class Reader {
     return true;
   }
   bool check_name(std::string_view text) {
-    if (!text.empty()) return check_text(text, kNameBytesMax);
+    if (!text.empty()) return check_text(text, base::kNameBytesMax);
     fault(field_->name, "must not be empty");
     return false;
   }
@@ -297,7 +293,7 @@ class Reader {
       if (value == 0) return wrong_type("0");
       command.connection = value;
     } else if (takes(Type::kDuration) || takes(Type::kDeadline)) {
-      if (value > kDurationMax) return wrong_type(std::to_string(value));
+      if (value > base::kRequestDurationMax) return wrong_type(std::to_string(value));
       (field_->type == Type::kDeadline ? command.deadline : command.close_over) = value;
     } else {
       wrong_type("a number");

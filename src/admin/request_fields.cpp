@@ -9,7 +9,10 @@
 namespace shunt::admin {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 253;
+std::string no_name() {
+  return "must not hold control characters or be longer than " +
+         std::to_string(base::kNameBytesMax) + " bytes";
+}
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t value = 0;
@@ -49,9 +52,9 @@ Faults check_query(const Query& query, const Route& route) {
           {excerpt(param->first, 64), "unknown query parameter; known here: " + known});
     } else if (std::any_of(query.begin(), param, same_name)) {
       faults.push_back({param->first, "given twice"});
-    } else if (has_control_characters(param->second) || param->second.size() > kNameBytesMax) {
-      faults.push_back(
-          {param->first, "must not hold control characters or be longer than 253 bytes"});
+    } else if (has_control_characters(param->second) ||
+               param->second.size() > base::kNameBytesMax) {
+      faults.push_back({param->first, no_name()});
     }
     if (faults.size() == 16) break;  // more help nobody
   }
@@ -59,8 +62,8 @@ Faults check_query(const Query& query, const Route& route) {
 }
 
 void check_app(std::string_view app, Faults& faults) {
-  if (has_control_characters(app) || app.size() > kNameBytesMax) {
-    faults.push_back({"app", "must not hold control characters or be longer than 253 bytes"});
+  if (has_control_characters(app) || app.size() > base::kNameBytesMax) {
+    faults.push_back({"app", no_name()});
   }
 }
 

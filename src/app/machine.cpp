@@ -150,7 +150,7 @@ std::string words_on_kernel(std::string_view features) {
     text += (text.empty() ? "; io_uring without " : ", without ") + std::string(lack.feature) +
             " (Linux " + std::string(lack.since) + ": " + std::string(lack.cost) + ")";
   }
-  return text + "";
+  return text;
 }
 
 }  // namespace shunt::app

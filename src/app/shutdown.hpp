@@ -1,12 +1,4 @@
 // Shutdown: the order in which the daemon stops taking traffic.
-//
-//   delaying   /ready fails so that whoever stands in front looks elsewhere; accepting and commands
-//              go on
-//
-//   lingering  accepting has stopped, commands are refused; established connections go on for
-//              shutdown_grace
-//
-//   closing    what is left is closed (cause: shutdown), the workers end
 #pragma once
 
 #include <cstdint>
@@ -27,9 +19,9 @@ namespace shunt::app {
 //                                                                            abandoned
 enum class StopPhase : std::uint8_t {
   kRunning,
-  kDelaying,
-  kLingering,
-  kClosing,
+  kDelaying,   // /ready fails, so that whoever stands in front looks elsewhere; the rest goes on
+  kLingering,  // nothing is accepted, commands are refused; what is established has its grace
+  kClosing,    // what is left is closed (cause: shutdown), the workers end
   kEnded,
   kAbandoned,  // a worker is stuck: the process has to end without it
 };

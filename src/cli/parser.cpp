@@ -6,15 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "shunt/base/limits.hpp"
 #include "shunt/base/units.hpp"
 #include "src/cli/text.hpp"
 
 namespace shunt::cli {
 namespace {
-
-// The bounds of the API (docs/admin-api.md), here so that what is beyond is told in terms of flags.
-constexpr std::size_t kNameBytesMax = 253;
-constexpr base::Duration kDurationMax = base::Duration{366} * 86'400 * base::kSecond;
 
 // CLI11's words for what it finds itself, in ours.
 std::string in_our_words(const std::string& told) {
@@ -113,8 +110,9 @@ void Parser::add_duration(const Flag& flag, std::optional<base::Duration>& into,
     if (*duration == 0 && !rule.zero) {
       return "'" + value + "' is no time at all: write a positive duration: 500ms, 30s, 10m";
     }
-    if (*duration > kDurationMax) {
-      return "'" + value + "' is longer than " + base::format_duration(kDurationMax) +
+    // The daemon refuses the same; here it is told in terms of flags.
+    if (*duration > base::kRequestDurationMax) {
+      return "'" + value + "' is longer than " + base::format_duration(base::kRequestDurationMax) +
              ": write a shorter one";
     }
     into = *duration;
@@ -169,7 +167,7 @@ std::vector<Parser::LongFlag> Parser::long_flags() const {
 
 std::string wrong_with_name(std::string_view text) {
   if (text.empty()) return "a name is not empty";
-  const std::string wrong = wrong_with_text(text, kNameBytesMax);
+  const std::string wrong = wrong_with_text(text, base::kNameBytesMax);
   return wrong.empty() ? "" : "the name " + wrong;
 }
 

@@ -26,11 +26,6 @@ bool is_word(std::string_view text, std::string_view also) {
   });
 }
 
-bool all_digits(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 std::string expectation(AddressUse use) {
   switch (use) {
     case AddressUse::kNode:

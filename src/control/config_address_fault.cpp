@@ -5,12 +5,13 @@
 #include <utility>
 
 namespace shunt::control {
-namespace {
 
 bool all_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
+
+namespace {
 
 // "-1", "80.5", "0x50": whoever wrote it meant a number.
 bool number_like(std::string_view text) {

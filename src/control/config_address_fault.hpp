@@ -17,6 +17,9 @@ struct AddressFault {
   std::string hint;     // the way out
 };
 
+// A number without sign, at least one digit.
+[[nodiscard]] bool all_digits(std::string_view text);
+
 // Of an address that can be read; nothing where it is fine.
 [[nodiscard]] std::optional<AddressFault> fault_of(std::string_view text,
                                                    const base::Endpoint& address, AddressUse use);

@@ -2,6 +2,7 @@
 // use.
 #include <algorithm>
 
+#include "shunt/base/limits.hpp"
 #include "src/control/config_address.hpp"
 
 namespace shunt::control {
@@ -23,7 +24,7 @@ bool is_label_word(std::string_view text) {
 
 // A DNS subdomain (RFC 1123): what may stand before the '/' of a key.
 bool is_prefix(std::string_view text) {
-  if (text.empty() || text.size() > 253) return false;
+  if (text.empty() || text.size() > base::kNameBytesMax) return false;
   for (;;) {
     const std::size_t dot = text.find('.');
     const std::string_view part = text.substr(0, dot);

@@ -69,6 +69,11 @@ inline constexpr std::uint32_t kEventsKept = 1024;
 inline constexpr std::size_t kLogQueueLines = 1024;
 // Bytes of the access log that wait for a full or slow disk before lines are dropped.
 inline constexpr std::size_t kAccessLogBufferBytes = 1024 * 1024;
+// A name that a request or a file gives (app, pool, node, label), in bytes: a DNS name.
+inline constexpr std::size_t kNameBytesMax = 253;
+// A duration of a request, in nanoseconds: beyond a year it is a slip of the unit, and sums with
+// "now" stay far from overflowing.
+inline constexpr std::uint64_t kRequestDurationMax = std::uint64_t{366} * 24 * 3600 * 1'000'000'000;
 // The reason (--reason) of a command, in bytes.
 inline constexpr std::size_t kReasonBytesMax = 1024;
 // An operation id (--key), in bytes: the URL of a CI job.
