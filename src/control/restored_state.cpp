@@ -1,5 +1,6 @@
 #include "shunt/control/restored_state.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 // Nodes that one event names.
 constexpr std::size_t kNodesTold = 8;
+constexpr const char* kForgotten = "forgotten, too many are gone";
 
 traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
   for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
@@ -59,16 +61,62 @@ class Restorer {
         return tl::unexpected(restored.error());
       }
     }
-    for (const auto& [name, document] : state_.document.apps) {
-      if (model_.find_app(name) == nullptr) {
-        state_.events.push_back(recovered_event(
-            name, "the state has app " + name + ", the file does not; its decision is kept"));
-      }
-    }
+    bound_absent_apps();
     return std::move(state_);
   }
 
  private:
+  // Decisions of apps that the file lacks stay for their return, those of the last ones where there
+  // are too many, and of their nodes' states as many as there is room for.
+  void bound_absent_apps() {
+    std::vector<std::string> absent;
+    for (const auto& [name, document] : state_.document.apps) {
+      if (model_.find_app(name) == nullptr) absent.push_back(name);
+    }
+    const auto decided_ms = [this](const std::string& name) {
+      const auto& receipt = state_.document.apps.at(name).receipt;
+      return receipt ? receipt->wall_ms : 0;
+    };
+    std::stable_sort(absent.begin(), absent.end(),
+                     [&](const auto& a, const auto& b) { return decided_ms(a) > decided_ms(b); });
+    for (std::size_t position = 0; position < absent.size(); ++position) {
+      const std::string& name = absent[position];
+      const bool kept = position < base::kAbsentAppsKept;
+      if (kept) {
+        bound_absent_nodes(name, state_.document.apps.at(name));
+      } else {
+        state_.document.apps.erase(name);
+      }
+      state_.events.push_back(recovered_event(
+          name, "the state has app " + name + ", the file does not; its decision is " +
+                    (kept ? "kept" : "forgotten, too many are gone")));
+    }
+  }
+
+  void bound_absent_nodes(const std::string& app, AppDocument& document) {
+    std::vector<std::string> dropped;
+    std::erase_if(document.admin, [&](const auto& entry) {
+      if (absent_kept_ != base::kAbsentNodesKept) {
+        ++absent_kept_;
+        return false;
+      }
+      dropped.push_back(with_state(entry));
+      return true;
+    });
+    tell_absent(app, dropped, kForgotten);
+  }
+
+  static std::string with_state(const std::pair<const std::string, traffic::AdminState>& node) {
+    return node.first + " (" + std::string(traffic::to_string(node.second)) + ")";
+  }
+
+  void tell_absent(const std::string& app, const std::vector<std::string>& nodes,
+                   const char* what) {
+    if (nodes.empty()) return;
+    state_.events.push_back(recovered_event(
+        app, "not in the file any more: " + listed(nodes, kNodesTold) + "; " + what));
+  }
+
   void begin_anew(const traffic::App& app) {
     RestoredApp restored;
     restored.release.active = app.initial;
@@ -196,12 +244,11 @@ class Restorer {
       const traffic::NodeSlot slot = find_slot(app, entry.first);
       if (slot != traffic::kNoSlot) {
         state_.admin[slot] = entry.second;
-        found.push_back(entry.first + " (" + std::string(traffic::to_string(entry.second)) + ")");
+        found.push_back(with_state(entry));
         return false;
       }
       const bool full = absent_kept_ == base::kAbsentNodesKept;
-      (full ? dropped : absent)
-          .push_back(entry.first + " (" + std::string(traffic::to_string(entry.second)) + ")");
+      (full ? dropped : absent).push_back(with_state(entry));
       absent_kept_ += full ? 0 : 1;
       return full;
     });
@@ -212,20 +259,15 @@ class Restorer {
       event.message = "as before the start: " + listed(found, kNodesTold);
       state_.events.push_back(std::move(event));
     }
-    const auto tell = [&](const std::vector<std::string>& nodes, const char* what) {
-      if (nodes.empty()) return;
-      state_.events.push_back(recovered_event(
-          app.name, "not in the file any more: " + listed(nodes, kNodesTold) + "; " + what));
-    };
-    tell(absent, "kept for their return");
-    tell(dropped, "forgotten, too many are gone");
+    tell_absent(app.name, absent, "kept for their return");
+    tell_absent(app.name, dropped, kForgotten);
   }
 
   const traffic::Model& model_;
   const StateLoad& load_;
   const std::string file_;
   RestoredState state_;
-  std::size_t absent_kept_ = 0;  // of all apps of the file
+  std::size_t absent_kept_ = 0;  // of all apps; those of the file come first
 };
 
 }  // namespace

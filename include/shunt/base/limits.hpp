@@ -87,8 +87,10 @@ inline constexpr std::size_t kOperationNodesKept = 16;
 inline constexpr std::size_t kOperationMessageBytesKept = 512;
 
 // Admin states kept for nodes that the file lacks, until they are back: half as many as there may
-// be nodes. They share the slot with those of the file.
+// be nodes. They share the slot with those of the file. The same for decisions of apps that it
+// lacks; those that were decided last stay.
 inline constexpr std::size_t kAbsentNodesKept = kNodeSlotsMax / 2;
+inline constexpr std::size_t kAbsentAppsKept = kAppsMax / 2;
 
 // The decision's slot on disk; a document larger than this is our own bug.
 inline constexpr std::size_t kStateSlotBytes = 1024 * 1024;

@@ -30,7 +30,8 @@ struct RestoredState {
 
 // An app without state starts with `initial`. Error of kConflict: the active pool or a kept one is
 // not in the file any more. States of nodes that are gone are kept, at most base::kAbsentNodesKept
-// of them, and told with an event. file: its name, for errors.
+// of them, so are decisions of apps that are gone, those of the last base::kAbsentAppsKept of them,
+// and told with an event. file: its name, for errors.
 [[nodiscard]] base::Result<RestoredState> restore_state(const traffic::Model& model,
                                                         const StateLoad& load,
                                                         std::string_view file = "the file");

@@ -99,7 +99,7 @@ TEST(Operations, AFileOfAVersionThatCountedThemOnlyIsCutAtTheStart) {
 
 TEST(Operations, TheLargestDocumentFitsIntoItsSlot) {
   StateDocument document;
-  for (std::size_t number = 0; number < base::kAppsMax; ++number) {
+  for (std::size_t number = 0; number < base::kAppsMax + base::kAbsentAppsKept; ++number) {
     AppDocument& app = document.apps[long_name(number)];
     app.epoch = UINT64_MAX;
     app.active = long_name(0);

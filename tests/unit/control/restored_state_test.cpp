@@ -141,6 +141,32 @@ TEST(RestoredState, AnAppThatTheFileLacksIsKeptForItsReturn) {
   EXPECT_EQ(recovered(*state)[0].app, "shop");
 }
 
+TEST(RestoredState, AppsThatTheFileLacksAreBoundedAndTheLastDecidedStay) {
+  StateLoad load = stored();
+  for (std::size_t number = 0; number < base::kAbsentAppsKept + 2; ++number) {
+    AppDocument& app = load.document.apps["gone" + std::to_string(number)];
+    app.active = "blue";
+    app.receipt = Receipt{};
+    app.receipt->wall_ms = number == 5 ? 0 : 1000 + static_cast<std::int64_t>(number);
+  }
+  load.document.apps["never"].active = "blue";  // without any decision
+  for (std::size_t node = 0; node <= base::kAbsentNodesKept; ++node) {
+    load.document.apps["gone7"].admin["n" + std::to_string(node)] = traffic::AdminState::kMaint;
+  }
+  const auto state = restore_state(test::web_model(), load);
+  ASSERT_TRUE(state);
+  const auto& apps = state->document.apps;
+  EXPECT_EQ(apps.size(), base::kAbsentAppsKept + 1) << "and web";
+  EXPECT_EQ(apps.count("web"), 1U);
+  for (const char* forgotten : {"gone0", "gone5", "never"}) EXPECT_EQ(apps.count(forgotten), 0U);
+  EXPECT_EQ(apps.at("gone7").admin.size(), base::kAbsentNodesKept);
+  std::size_t told = 0;
+  for (const Event& event : recovered(*state)) {
+    told += event.message.find("its decision is forgotten, too many are gone") != std::string::npos;
+  }
+  EXPECT_EQ(told, 3U);
+}
+
 TEST(RestoredState, ADecisionInProgressIsMarkedUntilTheNextOne) {
   StateLoad load = stored();
   load.document.apps["web"].pending = true;
