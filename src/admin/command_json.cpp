@@ -53,6 +53,7 @@ enum class FieldId : std::uint8_t {
   kNode,
   kConnection,
   kOver,
+  kCancel,
 };
 
 struct Field {
@@ -77,6 +78,7 @@ constexpr std::array kFields = {
     Field{FieldId::kNode, "node", Type::kName, bit(Verb::kClose)},
     Field{FieldId::kConnection, "connection", Type::kId, bit(Verb::kClose)},
     Field{FieldId::kOver, "over_ns", Type::kDuration, bit(Verb::kClose)},
+    Field{FieldId::kCancel, "cancel", Type::kBool, bit(Verb::kClose)},
 };
 
 const Field* find_field(Verb verb, std::string_view name) {
@@ -305,6 +307,7 @@ class Reader {
     if (field_->id == FieldId::kForce) command.force = value;
     if (field_->id == FieldId::kDryRun) command.dry_run = value;
     if (field_->id == FieldId::kNotDurable) command.not_durable = value;
+    if (field_->id == FieldId::kCancel) command.cancel = value;
   }
 
   const Verb verb_;
@@ -347,6 +350,9 @@ void check_whole(Reader& reader) {
       if (given != 1) {
         reader.fault("body", "exactly one of pool, node and connection is required, got " +
                                  std::to_string(given));
+      }
+      if (reader.command.cancel && reader.has(FieldId::kOver)) {
+        reader.fault("cancel", "ends a closing, so it does not go with over_ns");
       }
       break;
     }

@@ -76,6 +76,22 @@ void write_node(JsonWriter& json, const control::NodeStatus& node) {
   json.end_object();
 }
 
+void write_closing(JsonWriter& json, const control::ClosingStatus& closing) {
+  const auto named = [](const auto& value) {
+    return value.empty() ? std::nullopt : std::optional(value);
+  };
+  json.begin_object();
+  json.field_or_null("pool", named(closing.pool));
+  json.field_or_null("node", named(closing.node));
+  json.field_or_null("connection", closing.connection == 0
+                                       ? std::nullopt
+                                       : std::optional<std::uint64_t>(closing.connection));
+  json.field("remaining", closing.remaining);
+  json.field("over_ns", closing.over);
+  json.field("ends_in_ns", closing.ends_in);
+  json.end_object();
+}
+
 void write_pool(JsonWriter& json, const control::PoolStatus& pool) {
   json.begin_object();
   json.field("name", pool.name);
@@ -118,6 +134,9 @@ void write_json(JsonWriter& json, const control::AppStatus& app) {
   json.end_array();
   json.begin_array("pools");
   for (const control::PoolStatus& pool : app.pools) write_pool(json, pool);
+  json.end_array();
+  json.begin_array("closings");
+  for (const control::ClosingStatus& closing : app.closings) write_closing(json, closing);
   json.end_array();
   json.field_strings("drift", app.drift);
   json.end_object();

@@ -43,6 +43,10 @@ class JsonWriter {
     key(name);
     value ? number(*value) : null();
   }
+  void field_or_null(std::string_view name, const std::optional<std::string>& text) {
+    key(name);
+    text ? string(*text) : null();
+  }
   template <class Strings>
   void field_strings(std::string_view name, const Strings& texts) {
     begin_array(name);

@@ -11,7 +11,7 @@ namespace shunt::cli {
 namespace {
 
 // A field of the API by the flag that fills it: whoever typed flags is told of flags.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFlagOfField = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kFlagOfField = {{
     {"to", "POOL or --to"},
     {"skip", "--skip"},
     {"force", "--force"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFlagOfF
     {"deadline_ns", "--deadline"},
     {"connection", "--connection"},
     {"over_ns", "--over"},
+    {"cancel", "--cancel"},
     {"Idempotency-Key", "--key"},
     {"If-Match", "--if-epoch"},
     {"app", "--app"},

@@ -32,6 +32,7 @@ class Renderer {
 
   std::string render(const json::object& snapshot) {
     const json::object& process = object_at(snapshot, "process");
+    many_apps_ = array_at(snapshot, "apps").size() > 1;
     warn_of_phase(process);
     for (const json::value& app : array_at(snapshot, "apps")) {
       if (!app.is_object()) continue;
@@ -122,8 +123,41 @@ class Renderer {
       line(text);
       show_nodes(*pool);
     }
+    show_closings(app);
     for (const std::string& drift : texts_at(app, "drift")) {
       line("  " + paint("drift: " + drift, Color::kDim));
+    }
+  }
+
+  // Connections can be closed one by one by the hundred: some stand for all.
+  void show_closings(const json::object& app) {
+    constexpr std::size_t kShown = 8;
+    std::size_t shown = 0;
+    const json::array& closings = array_at(app, "closings");
+    for (const json::value& value : closings) {
+      if (!value.is_object()) continue;
+      if (!view_.all_nodes && shown == kShown) break;
+      ++shown;
+      const json::object& closing = value.get_object();
+      std::string what;
+      std::string flag;
+      if (const auto id = maybe_number_at(closing, "connection")) {
+        what = "connection " + std::to_string(*id);
+        flag = "--connection " + std::to_string(*id);
+      } else {
+        const std::string kind = raw_at(closing, "node").empty() ? "pool" : "node";
+        what = kind + ' ' + text_at(closing, kind);
+        flag = "--" + kind + ' ' + shell_quoted(raw_at(closing, kind));
+      }
+      line("  " + paint("closing " + what, Color::kYellow) + ": " +
+           counted(number_at(closing, "remaining"), "connection") + " left, through in " +
+           base::format_duration_brief(number_at(closing, "ends_in_ns")) +
+           "; to end it: shunt close " + escaped(flag) + " --cancel" +
+           (many_apps_ ? " --app " + text_at(app, "name") : ""));
+    }
+    if (shown < closings.size()) {
+      line("  " +
+           paint(std::to_string(closings.size() - shown) + " more closings", Color::kYellow));
     }
   }
 
@@ -234,6 +268,7 @@ class Renderer {
 
   const StatusView& view_;
   std::string text_;
+  bool many_apps_ = false;  // then commands have to name theirs
 };
 
 }  // namespace

@@ -10,12 +10,13 @@ namespace {
 class Close final : public Verb {
  public:
   [[nodiscard]] Manual manual() const override {
-    return {.name = "close",
-            .summary = "close established connections, of a pool, a node, or one",
-            .examples = {"shunt close --pool blue --over 30s --wait empty",
-                         "shunt close --node node17", "shunt close --connection 4711"},
-            .exit_codes = {kDone, kFailed, kUsage, kRefused, kTimedOut, kEpochMoved, kUnreachable,
-                           kUnknown, kAborted, kInterrupted}};
+    return {
+        .name = "close",
+        .summary = "close established connections, of a pool, a node, or one",
+        .examples = {"shunt close --pool blue --over 30s --wait empty", "shunt close --node node17",
+                     "shunt close --connection 4711", "shunt close --pool blue --cancel"},
+        .exit_codes = {kDone, kFailed, kUsage, kRefused, kTimedOut, kEpochMoved, kUnreachable,
+                       kUnknown, kAborted, kInterrupted}};
   }
 
   void declare(Parser& parser) override {
@@ -28,6 +29,11 @@ class Close final : public Verb {
     parser.add_duration({.names = "--over",
                          .help = "spread over this, so that clients do not come back all at once"},
                         over_, {});
+    parser.add_switch(
+        {.names = "--cancel",
+         .help = "end a closing of exactly these that was spread over a time; what is "
+                 "left stays"},
+        cancel_);
     options_.declare(parser,
                      {.goals = {Goal::kAdopted, Goal::kDrained, Goal::kEmpty}, .force_help = {}});
     common_.declare(parser);
@@ -36,8 +42,10 @@ class Close final : public Verb {
   [[nodiscard]] std::string usage_error() const override {
     const int named = (pool_.empty() ? 0 : 1) + (node_.empty() ? 0 : 1) + (connection_ ? 1 : 0);
     if (named != 1) return "name one of --pool, --node and --connection";
+    if (cancel_ && over_) return "--cancel ends a closing, so it does not go with --over";
     const bool counts = options_.wait && *options_.wait != Goal::kAdopted;
     if (counts && connection_) return "--wait drained or empty needs --pool or --node";
+    if (counts && cancel_) return "--cancel leaves connections alone: there is nothing to wait for";
     return {};
   }
 
@@ -47,6 +55,7 @@ class Close final : public Verb {
     if (!node_.empty()) change.body["node"] = node_;
     if (connection_) change.body["connection"] = *connection_;
     if (over_) change.body["over_ns"] = *over_;
+    if (cancel_) change.body["cancel"] = true;
     change.wait_for = [this](const json::object& /*outcome*/) {
       WaitFor wanted;
       wanted.pool = pool_;
@@ -73,6 +82,7 @@ class Close final : public Verb {
   std::string node_;
   std::optional<std::uint64_t> connection_;
   std::optional<base::Duration> over_;
+  bool cancel_ = false;
 };
 
 }  // namespace

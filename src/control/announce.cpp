@@ -25,7 +25,7 @@ std::string type_of(Verb verb) {
 
 Event event_of(const Command& command, const Outcome& outcome) {
   Event event;
-  event.type = type_of(command.verb);
+  event.type = command.cancel ? "close_cancelled" : type_of(command.verb);
   event.app = outcome.app;
   event.message = outcome.message;
   event.actor = command.actor;
@@ -68,7 +68,11 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
     if (!command.pool.empty()) add("pool", command.pool);
     if (!command.nodes.empty()) add("node", listed(command.nodes));
     if (command.connection != 0) add("connection", std::to_string(command.connection));
-    add("closed", std::to_string(outcome.closed));
+    if (command.cancel) {
+      add("by", "close");
+    } else {
+      add("closed", std::to_string(outcome.closed));
+    }
   }
   if (!receipt.skipped.empty()) {
     event.level = EventLevel::kWarn;

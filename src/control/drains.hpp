@@ -10,14 +10,22 @@
 //   node's drain    given anew with another deadline, later or none; the node is ready again
 //   pool's drain    the pool is live again
 //   pool's closing  the pool is live again: its connections are the production's
-//   node's or connection's closing    never; whoever named them meant them, whatever is live
+//   node's or connection's closing    never by that; whoever named them meant them, whatever is
+//   live any closing     an operator cancels it (`shunt close --cancel`)
 //
-// Then its marks are taken back, and the orders that go on mark what has lost its mark by that.
+// Then its marks are taken back, and the orders that go on mark what has lost its mark by that. An
+// order that ends is withdrawn, too: a worker that has not taken it by then leaves it. A closing is
+// an order from when the workers are asked, and stays one until all of them have answered, so that
+// what ends it reaches those that are slow.
+//
+// There is one drain a pool and a node at most, and base::kClosingsMax closings.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +36,7 @@
 #include "shunt/control/status.hpp"
 #include "shunt/proxy/data_plane.hpp"
 #include "src/control/health_board.hpp"
+#include "src/control/mark_mail.hpp"
 #include "src/control/worker_requests.hpp"
 
 namespace shunt::control {
@@ -51,10 +60,22 @@ class Drains {
                   base::Duration over, base::Instant now);
   // The node's drain closes what is left, now or later.
   [[nodiscard]] bool has_deadline(traffic::NodeSlot slot) const noexcept;
-  // `shunt close` has marked these on every worker, at `begun`, spread over `over` (not 0).
-  void note_closing(const proxy::RelayFilter& target, base::Instant begun, base::Duration over);
-  // No room for another closing: each is walked over by every worker when marks are taken back.
-  [[nodiscard]] bool full() const noexcept;
+  // `shunt close` is about to ask every worker to close these, spread over `over` (0: at once):
+  // what it is to ask them. Only connections that are there at `begun`, so that one that takes it
+  // late does not reach those that came after. Empty: too many run.
+  struct Closing {
+    std::uint64_t id = 0;
+    proxy::CloseOrder order;
+  };
+  [[nodiscard]] std::optional<Closing> begin_closing(const proxy::RelayFilter& target,
+                                                     base::Instant begun, base::Duration over);
+  // So many were marked. missed: the workers that have not answered in time.
+  void closing_asked(const Closing& closing, std::uint64_t marked,
+                     const std::vector<std::uint32_t>& missed);
+  // How many connections the closings of exactly these still have to end; empty: none runs.
+  [[nodiscard]] std::optional<std::uint64_t> closing_left(const proxy::RelayFilter& target) const;
+  // Ends them.
+  void cancel_closing(const proxy::RelayFilter& target, base::Instant now);
 
   // The pool is live again: its drain and its closings end. The node is ready again: its drain
   // ends. by: the verb that did it, for the event, which waits for tell_cancelled().
@@ -75,6 +96,7 @@ class Drains {
   [[nodiscard]] DrainStatus status(traffic::AppId app, traffic::PoolId pool,
                                    base::Instant now) const;
   [[nodiscard]] DrainStatus status(traffic::NodeSlot slot, base::Instant now) const;
+  [[nodiscard]] std::vector<ClosingStatus> closings(traffic::AppId app, base::Instant now) const;
 
  private:
   struct Order {
@@ -84,13 +106,33 @@ class Drains {
     base::Duration over = 0;
     base::Instant close_until = 0;  // closing runs; 0: it does not
     base::Instant left = 0;         // of a pool's drain: when it was left
+    std::uint64_t id = 0;
+    std::shared_ptr<std::atomic<bool>> withdrawn;
+    // Of a closing:
+    bool asked = false;        // the answer of closing_asked() is still to come
+    std::uint64_t marked = 0;  // connections that it still has to end, by the last survey
+    bool gone = false;         // there are none any more
+    [[nodiscard]] bool closing() const noexcept { return cause == proxy::CloseCause::kClosed; }
   };
+  // A survey of an app, and which closings it can tell to be over.
+  struct Surveyed {
+    traffic::AppId app = 0;
+    std::vector<std::uint64_t> closings;  // ids of orders
+    std::vector<std::uint64_t> wanted;    // ids of connections, rising
+  };
+  Order& add(Order order);
   void begin(const Order& drain, bool keeps_deadline, base::Instant now);
   void cancel(const proxy::RelayFilter& target, bool closings, std::string_view by,
               base::Instant now);
   // Takes the workers' marks with this cause back and restores those of orders that go on.
   void take_back(const proxy::RelayFilter& target, proxy::CloseCause cause, base::Instant now);
-  void mark(const Order& order, base::Duration over, bool only_unmarked);
+  static void renew(Order& order);  // its requests that are not taken yet are withdrawn
+  [[nodiscard]] static proxy::CloseOrder request_of(const Order& order, base::Duration over);
+  // What the workers are to do by the orders that go on, and that concern these where target is not
+  // null.
+  [[nodiscard]] std::vector<proxy::CloseOrder> going_on(traffic::AppId app,
+                                                        const proxy::RelayFilter* target,
+                                                        base::Instant now) const;
   void close(Order& drain, base::Duration over, base::Instant now);
   [[nodiscard]] bool overlap(const proxy::RelayFilter& a,
                              const proxy::RelayFilter& b) const noexcept;
@@ -101,6 +143,11 @@ class Drains {
   void add_closing(DrainStatus& status, const proxy::RelayFilter& target, base::Instant now) const;
   void add_age(DrainStatus& status, traffic::NodeSlot slot, base::Instant now) const;
   void survey();
+  template <class Surveys>
+  void take_survey(const Surveyed& about, const Surveys& surveys);
+  [[nodiscard]] std::uint64_t marked_of(const proxy::RelayFilter& target,
+                                        const std::vector<std::uint64_t>& by_slot) const;
+  [[nodiscard]] bool is_over(const Order& closing, base::Instant now) const;
 
   const traffic::Model& model_;
   proxy::DataPlane& data_plane_;
@@ -109,6 +156,8 @@ class Drains {
   const Drained drained_;
   const std::vector<NodePlace> places_;
   std::vector<Order> orders_;
+  std::uint64_t ids_ = 0;
+  MarkMail mail_;
   std::vector<std::pair<Order, std::string>> cancelled_;  // and by what, not told yet
   std::vector<base::Instant>
       oldest_;  // by slot: accept of the oldest connection; 0: none or unknown

@@ -48,6 +48,7 @@ std::uint64_t fingerprint_of(const Command& command) {
   add_number(command.connection);
   add_number(command.close_over ? *command.close_over + 1 : 0);
   add_number(command.deadline ? *command.deadline + 1 : 0);
+  if (command.cancel) add("cancel");
   if (command.no_deadline) add("no deadline");  // the rest stays as earlier versions stored it
   return XXH3_64bits(text.data(), text.size());
 }

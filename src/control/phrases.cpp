@@ -15,4 +15,8 @@ std::string listed(const std::vector<std::string>& items, std::size_t most) {
   return text;
 }
 
+std::string connections(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " connection" : " connections");
+}
+
 }  // namespace shunt::control

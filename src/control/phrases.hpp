@@ -20,4 +20,7 @@ template <class Named>
   return names;
 }
 
+// "1 connection", "903 connections".
+[[nodiscard]] std::string connections(std::uint64_t count);
+
 }  // namespace shunt::control

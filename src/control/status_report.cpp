@@ -38,6 +38,7 @@ class AppReport {
     for (traffic::PoolId pool_id = 0; pool_id < app_.pools.size(); ++pool_id) {
       status.pools.push_back(pool(pool_id));
     }
+    status.closings = sources_.drains.closings(id_, now_);
     add_drift(status);
     return status;
   }

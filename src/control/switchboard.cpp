@@ -196,6 +196,7 @@ void Switchboard::begin() {
   if (auto outcome = refuse_early()) return answer(std::move(*outcome));
   Running& run = *running_;
   if (run.command.verb == Verb::kClose) {
+    if (run.command.cancel) return cancel_closings();
     return run.command.dry_run ? count_connections() : close_connections();
   }
   const base::Instant before = base::monotonic_now();

@@ -86,8 +86,8 @@ class Switchboard {
     Stage stage = Stage::kDeciding;
     Resolved resolved;
     Plan plan;
-    base::Instant deadline = 0;      // of the stage
-    base::Instant published = 0;     // close: when it was asked
+    base::Instant deadline = 0;  // of the stage
+    base::Instant published = 0;
     traffic::Revision revision = 0;  // that carries the plan; 0: nothing was published
     std::vector<bool> followed;      // by worker: it adopted `revision`
     std::uint64_t asked = 0;         // of the workers, by a close: WorkerRequests::give_up()
@@ -111,6 +111,7 @@ class Switchboard {
   void begin_drains(const Running& run);
   void cancel_drains(const Running& run);
   void close_connections();
+  void cancel_closings();
   void count_connections();
   void closed(std::uint64_t matched, bool complete);
   void answer(Outcome outcome);

@@ -4,15 +4,15 @@
 
 #include "shunt/base/units.hpp"
 #include "src/control/loads.hpp"
+#include "src/control/phrases.hpp"
+#include "src/control/relay_filters.hpp"
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
 namespace {
 
 proxy::RelayFilter filter_of(const Command& command, const Resolved& resolved) {
-  proxy::RelayFilter filter;
-  filter.app = resolved.app;
-  filter.pool = resolved.pool;
+  proxy::RelayFilter filter = filter_of_pool(resolved.app, resolved.pool);
   if (!resolved.nodes.empty()) filter.node = resolved.nodes.front();
   filter.connection = command.connection;
   return filter;
@@ -27,6 +27,20 @@ std::uint64_t matched_by(const Requests& requests) {
   return matched;
 }
 
+template <class Requests>
+std::vector<std::uint32_t> missed_by(const Requests& requests) {
+  std::vector<std::uint32_t> missed;
+  for (std::uint32_t worker = 0; worker < requests.size(); ++worker) {
+    if (!requests[worker]->done.load(std::memory_order_acquire)) missed.push_back(worker);
+  }
+  return missed;
+}
+
+std::string words_for(const Command& command) {
+  if (command.connection != 0) return "connection " + std::to_string(command.connection);
+  return command.pool.empty() ? "node " + command.nodes.front() : "pool " + command.pool;
+}
+
 base::Duration left_until(base::Instant deadline) {
   const base::Instant now = base::monotonic_now();
   return deadline > now ? deadline - now : 0;
@@ -39,29 +53,54 @@ base::Duration left_until(base::Instant deadline) {
 void Switchboard::close_connections() {
   Running& run = *running_;
   run.plan.outcome = outcome_for(model_, decisions_, run.resolved.app);
-  if (run.command.close_over.value_or(0) != 0 && drains_.full()) {
+  const base::Duration over = run.command.close_over.value_or(0);
+  // An order from now on: whatever ends it from here reaches a worker that takes it late.
+  const auto closing =
+      drains_.begin_closing(filter_of(run.command, run.resolved), base::monotonic_now(), over);
+  if (!closing) {
     Outcome outcome = std::move(run.plan.outcome);
     outcome.kind = OutcomeKind::kUnavailable;
     outcome.message = "nothing changed: too many closings run already";
-    outcome.reasons = {{"busy", "name the pool or the node instead, or close without a time"}};
+    outcome.reasons = {{"busy", over == 0 ? "a worker does not answer, see shunt status"
+                                          : "name the pool or the node instead, or close without "
+                                            "a time"}};
     return answer(std::move(outcome));
   }
   run.stage = Stage::kClosing;
-  run.published = base::monotonic_now();
   run.deadline = deadline_after(timing_.adoption_wait);
   run.asked = requests_.ask<proxy::CloseRelays>(
       [&] {
         auto request = std::make_unique<proxy::CloseRelays>();
-        request->filter = filter_of(run.command, run.resolved);
-        request->over = run.command.close_over.value_or(0);
-        request->cause = proxy::CloseCause::kClosed;
+        request->order = closing->order;
         return request;
       },
       left_until(run.deadline),
-      [this, number = run.number](const auto& requests, bool complete) {
+      [this, closing = *closing, number = run.number](const auto& requests, bool complete) {
+        drains_.closing_asked(closing, matched_by(requests), missed_by(requests));
         if (!running_ || running_->number != number) return;
         closed(matched_by(requests), complete);
       });
+}
+
+// What ends is control's knowledge; the workers learn of it without being waited for.
+void Switchboard::cancel_closings() {
+  const Running& run = *running_;
+  Outcome outcome = outcome_for(model_, decisions_, run.resolved.app);
+  outcome.dry_run = run.command.dry_run;
+  const proxy::RelayFilter target = filter_of(run.command, run.resolved);
+  const auto left = drains_.closing_left(target);
+  outcome.changed = left.has_value();
+  const std::string what = "closing of " + words_for(run.command);
+  if (!left) {
+    outcome.message = "no " + what + " runs";
+  } else if (run.command.dry_run) {
+    outcome.message = "would cancel the " + what + ": " + connections(*left) + " would remain";
+  } else {
+    outcome.message =
+        what + " cancelled: " + connections(*left) + (*left == 1 ? " remains" : " remain");
+    drains_.cancel_closing(target, base::monotonic_now());
+  }
+  answer(std::move(outcome));
 }
 
 void Switchboard::count_connections() {
@@ -104,14 +143,8 @@ void Switchboard::closed(std::uint64_t matched, bool complete) {
   }
   outcome.closed = matched;
   outcome.changed = matched != 0;
-  const std::string number =
-      std::to_string(matched) + (matched == 1 ? " connection" : " connections");
-  outcome.message = outcome.dry_run ? "would close " + number : "closing " + number;
+  outcome.message = (outcome.dry_run ? "would close " : "closing ") + connections(matched);
   const base::Duration over = running_->command.close_over.value_or(0);
-  if (over != 0 && !outcome.dry_run && (matched != 0 || !complete)) {
-    drains_.note_closing(filter_of(running_->command, running_->resolved), running_->published,
-                         over);
-  }
   if (over != 0) outcome.message += " over " + base::format_duration_brief(over);
   outcome.over = running_->command.close_over;
   if (!complete) outcome.message += "; not every worker has answered";

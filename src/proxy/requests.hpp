@@ -68,21 +68,49 @@ class Requests {
   }
 
   void walk() noexcept {
-    const std::uint32_t end = std::min(shard_.relays.high(), cursor_ + base::kWalkPerTurn);
     std::visit(
-        [this, end](auto asked) {
-          if constexpr (requires { asked->filter; }) {
-            for (; cursor_ < end; ++cursor_) {
+        [this](auto asked) {
+          if constexpr (requires { filter_of(*asked); }) {
+            const std::uint32_t end =
+                std::min(shard_.relays.high(), cursor_ + relays_per_turn(*asked));
+            for (; cursor_ < end && !called_off(*asked); ++cursor_) {
               Relay& relay = shard_.relays.at(cursor_);
-              if (matches(relay, asked->filter)) visit(*asked, relay);
+              if (matches(relay, filter_of(*asked))) visit(*asked, relay);
             }
-            if (cursor_ < shard_.relays.high()) return;
+            if (cursor_ < shard_.relays.high() && !called_off(*asked)) return;
             if constexpr (requires { asked->matched; }) asked->matched = matched_;
             walking_ = false;
             asked->done.store(true, std::memory_order_release);
           }
         },
         walk_);
+  }
+
+  static const RelayFilter& filter_of(const Survey& survey) noexcept { return survey.filter; }
+  static const RelayFilter& filter_of(const CancelClose& cancel) noexcept { return cancel.filter; }
+  static const RelayFilter& filter_of(const CloseRelays& close) noexcept {
+    return close.order.filter;
+  }
+
+  // A relay that is held against many orders counts as several.
+  template <class Walk>
+  static std::uint32_t relays_per_turn(const Walk& /*walk*/) noexcept {
+    return base::kWalkPerTurn;
+  }
+  static std::uint32_t relays_per_turn(const CancelClose& cancel) noexcept {
+    constexpr std::size_t kOrdersARelay = 8;  // as fast to compare as it is to look at a relay
+    return std::max<std::uint32_t>(
+        1,
+        base::kWalkPerTurn / static_cast<std::uint32_t>(1 + cancel.others.size() / kOrdersARelay));
+  }
+
+  static bool called_off(const CloseOrder& order) noexcept {
+    return order.withdrawn != nullptr && order.withdrawn->load(std::memory_order_relaxed);
+  }
+  static bool called_off(const CloseRelays& close) noexcept { return called_off(close.order); }
+  template <class Walk>
+  static bool called_off(const Walk& /*walk*/) noexcept {
+    return false;
   }
 
   [[nodiscard]] bool matches(const Relay& relay, const RelayFilter& filter) const noexcept {
@@ -99,6 +127,13 @@ class Requests {
     if (relay.established && relay.node < survey.oldest.size()) {
       base::Instant& oldest = survey.oldest[relay.node];
       if (oldest == 0 || relay.accepted_at < oldest) oldest = relay.accepted_at;
+    }
+    if (relay.close_at != 0) {
+      if (relay.node < survey.marked.size()) ++survey.marked[relay.node];
+      const auto at = std::lower_bound(survey.wanted.begin(), survey.wanted.end(), relay.id);
+      if (at != survey.wanted.end() && *at == relay.id) {
+        survey.found[static_cast<std::size_t>(at - survey.wanted.begin())] = true;
+      }
     }
     if (survey.connections.size() >= survey.list_max ||
         survey.connections.size() == survey.connections.capacity()) {
@@ -119,25 +154,42 @@ class Requests {
   }
 
   void visit(CloseRelays& close, Relay& relay) noexcept {
-    if (relay.state != RelayState::kEstablished || matched_ == close.max) return;
-    if (close.only_unmarked && relay.close_at != 0) return;
+    if (relay.state == RelayState::kEstablished && matched_ != close.max) mark(close.order, relay);
+  }
+
+  // The relay may be gone when this returns.
+  void mark(const CloseOrder& order, Relay& relay) noexcept {
     ++matched_;
-    if (close.over == 0) return ending_.close(relay, close.cause);
+    if (order.over == 0) return ending_.close(relay, order.cause);
     // How many will match is not known yet, so the places are taken from a sequence that is even at
     // any length: multiples of the golden ratio.
     constexpr std::uint64_t kGolden = 0x9E3779B9;
     const std::uint64_t place = (matched_ * kGolden) & 0xFFFFFFFF;  // of 2^32
     const base::Instant at =
-        shard_.now + (close.over >> 32) * place + (((close.over & 0xFFFFFFFF) * place) >> 32);
+        shard_.now + (order.over >> 32) * place + (((order.over & 0xFFFFFFFF) * place) >> 32);
     if (relay.close_at != 0 && relay.close_at <= at) return;  // it goes before that anyway
     relay.close_at = at;
-    relay.close_cause = close.cause;
+    relay.close_cause = order.cause;
     transfer_.watch(relay);
   }
 
   void visit(CancelClose& cancel, Relay& relay) noexcept {
-    // The timer may stay set; it finds nothing to do.
-    if (relay.close_at != 0 && relay.close_cause == cancel.cause) relay.close_at = 0;
+    if (relay.close_at != 0) {
+      const bool stays = cancel.all ? accounted_for(cancel, relay)  //
+                                    : relay.close_cause != cancel.cause;
+      if (!stays) relay.close_at = 0;  // the timer may stay set; it finds nothing to do
+      if (stays && !cancel.all) return;
+    }
+    for (const CloseOrder& order : cancel.others) {
+      if (relay.state != RelayState::kEstablished) return;
+      if (!called_off(order) && matches(relay, order.filter)) mark(order, relay);
+    }
+  }
+
+  [[nodiscard]] bool accounted_for(const CancelClose& cancel, const Relay& relay) const noexcept {
+    return std::any_of(cancel.others.begin(), cancel.others.end(), [&](const CloseOrder& order) {
+      return order.cause == relay.close_cause && !called_off(order) && matches(relay, order.filter);
+    });
   }
 
   // StopWorker: closes what is left, a bounded number a turn.

@@ -209,14 +209,18 @@ void Control::ask(std::uint32_t worker) {
       survey.list_max = random_.below(4);
       survey.connections.reserve(survey.list_max);
       survey.oldest.resize(model_.slots);
+      survey.marked.resize(model_.slots);
       request = &survey;
       break;
     }
     case 4: {
       proxy::CloseRelays& close = closes_.emplace_back();
-      close.filter.pool = pool;
-      close.over = random_.one_in(2) ? 0 : random_.between(0, base::kSecond);
+      close.order.filter.pool = pool;
+      close.order.over = random_.one_in(2) ? 0 : random_.between(0, base::kSecond);
       if (random_.one_in(2)) close.max = 1;
+      if (random_.one_in(4)) {
+        close.order.withdrawn = std::make_shared<const std::atomic<bool>>(random_.one_in(2));
+      }
       close_was_asked_ = true;
       request = &close;
       break;
@@ -225,6 +229,12 @@ void Control::ask(std::uint32_t worker) {
       proxy::CancelClose& cancel = cancels_.emplace_back();
       cancel.filter.pool = pool;
       cancel.cause = proxy::CloseCause::kClosed;
+      cancel.all = random_.one_in(3);
+      if (random_.one_in(2)) {
+        cancel.others.push_back(
+            {.filter = {.pool = pool}, .over = random_.between(1, base::kSecond)});
+        close_was_asked_ = true;
+      }
       request = &cancel;
       break;
     }

@@ -18,8 +18,13 @@ inline constexpr std::uint32_t kWorkersMax = 256;
 // dead node and its neighbour; more only prolongs a client's wait when a whole zone is gone.
 inline constexpr std::uint32_t kConnectAttemptsMax = 3;
 
-// Requests waiting in a worker's mailbox. Control sends a handful a command and waits for answers.
+// Requests waiting in a worker's mailbox. Control sends a handful a command and waits for answers;
+// marks that find it full are sent as one, whole, when there is room again.
 inline constexpr std::uint32_t kMailboxCapacity = 64;
+// Closings spread over a time that run at once (`shunt close --over`): whoever ends hundreds of
+// connections one by one means the pool. Each is one order that relays are held against when
+// another ends. Drains need no bound of their own: one a pool and one a node at most.
+inline constexpr std::size_t kClosingsMax = 256;
 // Records waiting for the access log, a worker: 100 ms at 80,000 connections/s.
 inline constexpr std::uint32_t kConnectionEndCapacity = 8192;
 // Records of failed connects waiting for passive health, a worker.

@@ -22,6 +22,7 @@ struct Command {
   std::vector<std::string> nodes;  // admin: node names; close: at most one
   traffic::AdminState admin = traffic::AdminState::kReady;  // kAdmin: what the nodes become
   std::uint64_t connection = 0;                             // close: one connection by id
+  bool cancel = false;                       // close: end the closings of exactly these instead
   std::optional<base::Duration> close_over;  // rollback, switch: also close what is left on the
                                              // pool being left, spread over this; close: the spread
   std::optional<base::Duration> deadline;    // admin drain: close what is left after this

@@ -24,6 +24,16 @@ struct DrainStatus {
   std::optional<base::Duration> ends_in;  // until closing is through; empty: it has not begun
 };
 
+// What `shunt close --over` still has to end: of a pool, a node or one connection.
+struct ClosingStatus {
+  std::string pool;
+  std::string node;
+  std::uint64_t connection = 0;
+  std::uint64_t remaining = 0;  // connections, as of a survey that is a second old at most
+  base::Duration over = 0;      // what it is spread over, in all
+  base::Duration ends_in = 0;   // 0: through, but for workers that have not answered
+};
+
 struct NodeStatus {
   std::string name;
   traffic::Labels labels;
@@ -76,6 +86,7 @@ struct AppStatus {
   traffic::Balance balance = traffic::Balance::kRoundRobin;
   std::vector<ServiceStatus> services;
   std::vector<PoolStatus> pools;
+  std::vector<ClosingStatus> closings;
   std::vector<std::string> drift;  // file against state, one sentence each
 };
 

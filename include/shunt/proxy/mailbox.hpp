@@ -48,28 +48,45 @@ struct Survey {
   std::uint32_t list_max = 0;  // entries wanted in `connections`; reserve()d by the asker
   std::vector<ConnectionInfo> connections;
   std::vector<base::Instant> oldest;  // by slot: earliest accept of an established relay, 0: none
-  // Filled by the worker.
+  std::vector<std::uint32_t> marked;  // by slot, or empty: relays with a mark for paced closing
+  std::vector<std::uint64_t> wanted;  // connections asked for, their ids rising
+  std::vector<bool> found;            // as many: it has such a mark
+  // Filled by the worker, as the two before.
   std::uint64_t matched = 0;
   std::atomic<bool> done{false};
 };
 
-// Closes matching established relays, spread evenly over `over` from now on (0: at once, still
-// paced by the bounded work of a turn). A mark that is there already stays where it is earlier,
-// else this one takes its place. matched is the number marked.
-struct CloseRelays {
+// Set by control when an order is called off: a worker that has not acted on it yet leaves it. Only
+// read by workers.
+using Withdrawn = std::shared_ptr<const std::atomic<bool>>;
+
+// An order to close relays, spread evenly over `over` from when it is taken (0: at once, still
+// paced by the bounded work of a turn).
+struct CloseOrder {
   RelayFilter filter;
   base::Duration over = 0;
   CloseCause cause = CloseCause::kClosed;
+  Withdrawn withdrawn = {};  // null: never
+};
+
+// Closes matching established relays. A mark that is there already stays where it is earlier, else
+// this one takes its place. matched is the number marked.
+struct CloseRelays {
+  CloseOrder order;
   std::uint32_t max = UINT32_MAX;  // at most so many on this worker
-  bool only_unmarked = false;      // leave those alone that have a mark
   std::atomic<bool> done{false};
   std::uint64_t matched = 0;
 };
 
-// Takes back the marks that CloseRelays with this cause left and that have not fired.
+// Takes back the marks that CloseRelays with this cause left and that have not fired. In the same
+// walk, what has no mark then gets one from those of `others` that match, the earliest.
 struct CancelClose {
   RelayFilter filter;
   CloseCause cause = CloseCause::kDrainDeadline;
+  std::vector<CloseOrder> others;
+  // For a worker that has missed requests: a mark of whatever cause is taken back unless one of
+  // `others` accounts for it, and those mark what has a later mark or none.
+  bool all = false;
   std::atomic<bool> done{false};
 };
 

@@ -56,6 +56,12 @@ TEST(CommandJson, ReadsAdminStatesOfNodes) {
   EXPECT_FALSE(without.deadline);
 }
 
+TEST(CommandJson, ReadsWhichClosingToCancel) {
+  EXPECT_TRUE(parse_command(Verb::kClose, R"({"pool": "b", "cancel": true})").command.cancel);
+  EXPECT_THAT(faults(Verb::kClose, R"({"pool": "b", "cancel": true, "over_ns": 1})"),
+              ElementsAre("cancel: ends a closing, so it does not go with over_ns"));
+}
+
 TEST(CommandJson, ReadsWhatToClose) {
   EXPECT_EQ(parse_command(Verb::kClose, R"({"pool": "blue", "over_ns": 5})").command.close_over,
             5U);

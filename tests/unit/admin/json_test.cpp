@@ -203,6 +203,8 @@ TEST(StatusJson, IsAsDocumented) {
   app.rollback_to = "blue";
   app.services = {service};
   app.pools = {pool};
+  app.closings = {{.pool = "blue", .node = {}, .remaining = 3, .over = 8, .ends_in = 9},
+                  {.pool = {}, .node = {}, .connection = 7, .remaining = 1, .over = 5}};
   app.drift = {"initial is green, active is blue"};
   snapshot.apps = {app};
 
@@ -227,6 +229,10 @@ TEST(StatusJson, IsAsDocumented) {
           "connections": 0, "connect_errors": 0, "addresses": ["127.0.0.1:8081"],
           "drain": {"remaining": 1, "oldest_ns": 2, "deadline_in_ns": null, "closing": false,
                     "over_ns": null, "ends_in_ns": null}}]}],
+      "closings": [{"pool": "blue", "node": null, "connection": null, "remaining": 3, "over_ns": 8,
+                    "ends_in_ns": 9},
+                   {"pool": null, "node": null, "connection": 7, "remaining": 1, "over_ns": 5,
+                    "ends_in_ns": 0}],
       "drift": ["initial is green, active is blue"]}]})");
 }
 

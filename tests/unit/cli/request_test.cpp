@@ -58,6 +58,8 @@ INSTANTIATE_TEST_SUITE_P(
         Asked{"drain node1 node2 --deadline 10m --not-durable", "/v1/apps/-/nodes",
               R"({"nodes": ["node1", "node2"], "admin": "drain", "deadline_ns": 600000000000,
                   "not_durable": true})"},
+        Asked{"close --pool blue --cancel", "/v1/apps/-/close",
+              R"({"pool": "blue", "cancel": true})"},
         Asked{"drain node1 --deadline none", "/v1/apps/-/nodes",
               R"({"nodes": ["node1"], "admin": "drain", "deadline_ns": null})"},
         Asked{"ready node1", "/v1/apps/-/nodes", R"({"nodes": ["node1"], "admin": "ready"})"},

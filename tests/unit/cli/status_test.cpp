@@ -83,6 +83,12 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
                "usable": 0, "established": 0, "drain": {"remaining": 0, "oldest_ns": 0,
                "deadline_in_ns": 90000000000, "closing": false, "over_ns": 30000000000,
                "ends_in_ns": null}, "node_list": []}],
+    "closings": [{"pool": "blue", "node": null, "connection": null, "remaining": 412,
+                  "over_ns": 300000000000, "ends_in_ns": 90000000000},
+                 {"pool": null, "node": "b1", "connection": null, "remaining": 1,
+                  "over_ns": 300000000000, "ends_in_ns": 0},
+                 {"pool": null, "node": null, "connection": 7, "remaining": 1,
+                  "over_ns": 300000000000, "ends_in_ns": 1000000000}],
     "drift": ["initial is green, active is blue"]})";
   EXPECT_EQ(status_of(odd, "").out,
             "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
@@ -90,6 +96,12 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
             "  blue  active  0/1 up  1 connection   rollback: no, no switch yet\n"
             "  red   kept    0/1 up  0 connections, closed in 1m30s over 30s   rollback: only by "
             "--force, no node is usable\n"
+            "  closing pool blue: 412 connections left, through in 1m30s; to end it: shunt close "
+            "--pool blue --cancel\n"
+            "  closing node b1: 1 connection left, through in 0s; to end it: shunt close --node b1 "
+            "--cancel\n"
+            "  closing connection 7: 1 connection left, through in 1s; to end it: shunt close "
+            "--connection 7 --cancel\n"
             "  drift: initial is green, active is blue\n"
             "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
 }

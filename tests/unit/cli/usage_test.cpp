@@ -84,6 +84,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"status --timeout 0.1ns", "'0.1ns' is no time at all"},
         Mistake{"switch green --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
         Mistake{"rollback --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
+        Mistake{"close --pool blue --cancel --over 1s", "does not go with --over"},
+        Mistake{"close --pool blue --cancel --wait empty", "nothing to wait for"},
         Mistake{"drain node1 --deadline 1000d", "--deadline: '1000d' is longer than 366d"},
         Mistake{"close --pool blue --over 367d", "--over: '367d' is longer than 366d"},
         Mistake{"close --connection 0", "--connection: '0' is not a whole number from 1"},

@@ -113,6 +113,24 @@ void ControlRig::check(traffic::NodeSlot slot, bool passed, int times) {
   }
 }
 
+void ControlRig::put_connections() {
+  data_plane->bump(0).nodes[0].established.add(1);
+  data_plane->bump(1).nodes[0].established.add(1);
+  data_plane->bump(1).nodes[1].established.add(1);
+}
+
+void ControlRig::end_connections() {
+  data_plane->bump(0).nodes[0].established.subtract(1);
+  data_plane->bump(1).nodes[0].established.subtract(1);
+  data_plane->bump(1).nodes[1].established.subtract(1);
+}
+
+ControlRig& ControlRig::with_connections() {
+  start();
+  put_connections();
+  return *this;
+}
+
 std::vector<std::string> ControlRig::routed_to(traffic::ServiceId service) const {
   std::vector<std::string> names;
   for (const auto& candidate : data_plane->publication().current().services[service]->candidates) {
@@ -145,6 +163,31 @@ Command admin_command(std::vector<std::string> nodes, traffic::AdminState state)
   command.verb = Verb::kAdmin;
   command.nodes = std::move(nodes);
   command.admin = state;
+  return command;
+}
+
+Command drain_command(std::vector<std::string> nodes, base::Duration deadline) {
+  Command command = admin_command(std::move(nodes), traffic::AdminState::kDrain);
+  command.deadline = deadline;
+  return command;
+}
+
+Command close_command(base::Duration over) {
+  Command command;
+  command.verb = Verb::kClose;
+  command.close_over = over;
+  return command;
+}
+
+Command close_pool(const std::string& pool, base::Duration over) {
+  Command command = close_command(over);
+  command.pool = pool;
+  return command;
+}
+
+Command close_node(const std::string& node, base::Duration over) {
+  Command command = close_command(over);
+  command.nodes = {node};
   return command;
 }
 

@@ -64,6 +64,10 @@ class ControlRig {
   std::shared_ptr<std::optional<Outcome>> apply(Command command);
   void run_until(const std::function<bool()>& condition);
   void check(traffic::NodeSlot slot, bool passed, int times = 1);  // for both services
+  // Two established connections on b1, one on b2; and their end.
+  void put_connections();
+  void end_connections();
+  ControlRig& with_connections();  // after start()
   [[nodiscard]] AppStatus app() const { return plane->status().apps.at(0); }
   // Candidates of the published table, by node name.
   [[nodiscard]] std::vector<std::string> routed_to(traffic::ServiceId service = 0) const;
@@ -88,5 +92,9 @@ class ControlRig {
 [[nodiscard]] Command switch_command(const std::string& pool);
 [[nodiscard]] Command rollback_command(const std::string& pool = {});
 [[nodiscard]] Command admin_command(std::vector<std::string> nodes, traffic::AdminState state);
+[[nodiscard]] Command drain_command(std::vector<std::string> nodes, base::Duration deadline);
+[[nodiscard]] Command close_command(base::Duration over);  // of what the caller says
+[[nodiscard]] Command close_pool(const std::string& pool, base::Duration over);
+[[nodiscard]] Command close_node(const std::string& node, base::Duration over);
 
 }  // namespace shunt::control::test

@@ -22,6 +22,7 @@ struct FakeWorker {
   bool has_ended = false;
   traffic::Revision revision = 1;
   std::uint64_t matches = 0;  // relays that a CloseRelays or Survey finds
+  std::uint32_t marks = 0;    // relays of each node that a Survey finds marked; set by CloseRelays
   std::vector<proxy::ConnectionInfo> connections;
   std::vector<std::pair<traffic::NodeSlot, base::Instant>> oldest;
   std::deque<proxy::ConnectOutcome> outcomes;
@@ -34,7 +35,10 @@ struct SeenClose {
   base::Duration over = 0;
   proxy::CloseCause cause = proxy::CloseCause::kDone;
   bool cancel = false;
-  bool only_unmarked = false;
+  proxy::Withdrawn withdrawn;             // of a CloseRelays
+  std::vector<proxy::CloseOrder> others;  // of a CancelClose, for the next two as well
+  bool all = false;
+  traffic::Revision revision = 0;  // published when it came
 };
 
 class FakeDataPlane final : public proxy::DataPlane {
@@ -136,15 +140,27 @@ class FakeDataPlane final : public proxy::DataPlane {
         }
       }
       for (const auto& [slot, at] : state.oldest) (*survey)->oldest.at(slot) = at;
+      for (auto& marked : (*survey)->marked) marked = state.marks;
+      (*survey)->found.assign((*survey)->found.size(), state.marks != 0);
       (*survey)->matched = state.matches;
       (*survey)->done.store(true);
     } else if (auto* close = std::get_if<proxy::CloseRelays*>(&request)) {
-      closes.push_back({index, (*close)->filter, (*close)->over, (*close)->cause, false,
-                        (*close)->only_unmarked});
+      const proxy::CloseOrder& order = (*close)->order;
+      closes.push_back({index,
+                        order.filter,
+                        order.over,
+                        order.cause,
+                        false,
+                        order.withdrawn,
+                        {},
+                        false,
+                        publication_.current().revision});
+      if (order.over != 0) worker[index].marks = static_cast<std::uint32_t>(state.matches);
       (*close)->matched = state.matches;
       (*close)->done.store(true);
     } else if (auto* cancel = std::get_if<proxy::CancelClose*>(&request)) {
-      closes.push_back({index, (*cancel)->filter, 0, (*cancel)->cause, true, false});
+      closes.push_back({index, (*cancel)->filter, 0, (*cancel)->cause, true, nullptr,
+                        (*cancel)->others, (*cancel)->all, publication_.current().revision});
       (*cancel)->done.store(true);
     } else if (auto* ping = std::get_if<proxy::Ping*>(&request)) {
       ++pings;

@@ -120,7 +120,7 @@ TEST(Control, CloseEndsMatchingConnectionsAndNoOthers) {
   Plane plane({{a.address(), b.address()}});
   std::vector<Socket> clients = established_clients(plane, 20, 1);
   CloseRelays close;
-  close.filter.node = 0;
+  close.order.filter.node = 0;
   close.max = 7;
   plane.ask(close);
   EXPECT_EQ(close.matched, 7U);
@@ -138,8 +138,8 @@ TEST(Control, CloseSpreadOverTimeClosesAllByThen) {
   Plane plane({{node.address()}});
   std::vector<Socket> clients = established_clients(plane, 50, 1);
   CloseRelays close;
-  close.over = 200 * kMillisecond;
-  close.cause = CloseCause::kDrainDeadline;
+  close.order.over = 200 * kMillisecond;
+  close.order.cause = CloseCause::kDrainDeadline;
   const auto begin = std::chrono::steady_clock::now();
   plane.ask(close);
   EXPECT_EQ(close.matched, 50U);
@@ -160,8 +160,8 @@ TEST(Control, CancelCloseTakesMarksBack) {
   Plane plane({{node.address()}});
   std::vector<Socket> clients = established_clients(plane, 10, 1);
   CloseRelays close;
-  close.over = 1000 * kSecond;
-  close.cause = CloseCause::kDrainDeadline;
+  close.order.over = 1000 * kSecond;
+  close.order.cause = CloseCause::kDrainDeadline;
   plane.ask(close);
   CancelClose other;
   other.cause = CloseCause::kClosed;
@@ -170,7 +170,7 @@ TEST(Control, CancelCloseTakesMarksBack) {
   plane.ask(cancel);
   // A later, nearer mark is taken as if there had been none.
   CloseRelays again;
-  again.over = 10 * kMillisecond;
+  again.order.over = 10 * kMillisecond;
   plane.ask(again);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kClosed);
 }
@@ -180,35 +180,112 @@ TEST(Control, AMarkStaysUnlessAnEarlierOneComes) {
   Plane plane({{node.address()}});
   std::vector<Socket> clients = established_clients(plane, 10, 1);
   CloseRelays close;
-  close.over = 10 * kMillisecond;
-  close.cause = CloseCause::kDrainDeadline;
+  close.order.over = 10 * kMillisecond;
+  close.order.cause = CloseCause::kDrainDeadline;
   plane.ask(close);
   CloseRelays later;
-  later.over = 1000 * kSecond;
+  later.order.over = 1000 * kSecond;
   plane.ask(later);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kDrainDeadline);
 }
 
-TEST(Control, OnlyOlderOnesAndThoseWithoutAMarkAreMarkedWhereThatIsAsked) {
+// Four with a mark of the one cause, far away, and six without any.
+void mark_four(Plane& plane, CloseCause cause) {
+  CloseRelays some;
+  some.order.over = 1000 * kSecond;
+  some.order.cause = cause;
+  some.max = 4;
+  plane.ask(some);
+  EXPECT_EQ(some.matched, 4U);
+}
+
+TEST(Control, ACancellationMarksByTheOtherOrdersWhatHasNoMarkThen) {
   Node node(named("a"));
   Plane plane({{node.address()}});
   std::vector<Socket> clients = established_clients(plane, 10, 1);
-  CloseRelays some;
-  some.over = 1000 * kSecond;
-  some.max = 4;
-  plane.ask(some);
+  mark_four(plane, CloseCause::kClosed);
   CloseRelays none;
-  none.filter.accepted_before = 1;
+  none.order.filter.accepted_before = 1;
   plane.ask(none);
   EXPECT_EQ(none.matched, 0U);
-  CloseRelays rest;
-  rest.only_unmarked = true;
-  rest.filter.accepted_before = base::monotonic_now();
-  rest.cause = CloseCause::kDrainDeadline;
-  plane.ask(rest);
-  EXPECT_EQ(rest.matched, 6U);
+  CancelClose cancel;  // of another cause: the four keep what they have
+  cancel.others.push_back({.filter = {}, .over = 1000 * kSecond});
+  cancel.others.push_back({.filter = {.accepted_before = 1}});  // none is as old
+  cancel.others.push_back(
+      {.filter = {}, .withdrawn = std::make_shared<const std::atomic<bool>>(true)});
+  cancel.others.push_back({.filter = {.accepted_before = base::monotonic_now()},
+                           .over = 0,
+                           .cause = CloseCause::kDrainDeadline});
+  plane.ask(cancel);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kDrainDeadline);
   EXPECT_TRUE(plane.wait_open(4));
+  // Of theirs: their marks go, and the order that goes on takes them.
+  CancelClose theirs;
+  theirs.cause = CloseCause::kClosed;
+  theirs.others.push_back({.filter = {}, .over = 0, .cause = CloseCause::kDrainDeadline});
+  plane.ask(theirs);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(plane.end().cause, CloseCause::kDrainDeadline);
+}
+
+TEST(Control, AWorkerThatMissedRequestsIsBroughtInLineWithTheOrdersThatHold) {
+  Node node(named("a"));
+  Plane plane({{node.address()}});
+  std::vector<Socket> clients = established_clients(plane, 10, 1);
+  mark_four(plane, CloseCause::kClosed);
+  const auto marked = [&plane] {
+    Survey survey;
+    survey.marked.resize(1);
+    plane.ask(survey);
+    return survey.marked[0];
+  };
+  EXPECT_EQ(marked(), 4U);
+  // The order of the four holds: they keep their marks, and the others get theirs.
+  CancelClose whole;
+  whole.all = true;
+  whole.others.push_back({.filter = {}, .over = 1000 * kSecond});
+  plane.ask(whole);
+  EXPECT_EQ(marked(), 10U);
+  // One of another cause does not account for them.
+  CancelClose other;
+  other.all = true;
+  other.others.push_back({.filter = {.accepted_before = 1}, .cause = CloseCause::kDrainDeadline});
+  plane.ask(other);
+  EXPECT_EQ(marked(), 0U);
+  EXPECT_TRUE(plane.wait_open(10));
+}
+
+TEST(Control, AClosingThatIsCalledOffClosesNothing) {
+  Node node(named("a"));
+  Plane plane({{node.address()}});
+  std::vector<Socket> clients = established_clients(plane, 10, 1);
+  CloseRelays close;
+  close.order.withdrawn = std::make_shared<const std::atomic<bool>>(true);
+  plane.ask(close);
+  EXPECT_EQ(close.matched, 0U);
+  EXPECT_TRUE(plane.wait_open(10));
+}
+
+TEST(Control, ASurveyFindsMarkedConnectionsById) {
+  Node node(named("a"));
+  Plane plane({{node.address()}});
+  std::vector<Socket> clients = established_clients(plane, 6, 1);
+  Survey list;
+  list.list_max = 6;
+  list.connections.reserve(6);
+  plane.ask(list);
+  ASSERT_EQ(list.connections.size(), 6U);
+  CloseRelays close;
+  close.order.filter.connection = list.connections[3].id;
+  close.order.over = 1000 * kSecond;
+  plane.ask(close);
+  Survey survey;
+  survey.wanted = {1, list.connections[2].id, list.connections[3].id};
+  std::sort(survey.wanted.begin(), survey.wanted.end());
+  survey.found.resize(3);
+  plane.ask(survey);
+  for (std::size_t at = 0; at < 3; ++at) {
+    EXPECT_EQ(survey.found[at], survey.wanted[at] == list.connections[3].id) << at;
+  }
 }
 
 TEST(Control, StopAcceptingServesWhatWasQueuedAndRefusesTheRest) {

@@ -1,0 +1,43 @@
+#include "src/control/mark_mail.hpp"
+
+#include <algorithm>
+
+namespace shunt::control {
+
+MarkMail::MarkMail(proxy::DataPlane& data_plane, std::size_t apps, Whole whole)
+    : data_plane_(data_plane),
+      apps_(apps),
+      whole_(std::move(whole)),
+      behind_(data_plane.workers() * apps, false) {}
+
+MarkMail::~MarkMail() {
+  for (Sent& sent : sent_) {
+    if (!open(sent)) continue;
+    [[maybe_unused]] void* const left = sent.request.release();
+  }
+}
+
+void MarkMail::pump() {
+  std::erase_if(sent_, [this](const Sent& sent) { return !open(sent); });
+  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+    for (traffic::AppId app = 0; app < apps_; ++app) {
+      if (!behind(worker, app)) continue;
+      auto request = std::make_unique<proxy::CancelClose>();
+      request->filter.app = app;
+      request->others = whole_(app);
+      request->all = true;
+      if (!post(worker, app, std::move(request))) break;  // for the other apps there is no room
+      behind_[worker * apps_ + app] = false;
+    }
+  }
+}
+
+bool MarkMail::settled(traffic::AppId app) const noexcept {
+  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+    if (behind(worker, app) && !data_plane_.ended(worker)) return false;
+  }
+  return std::none_of(sent_.begin(), sent_.end(),
+                      [&](const Sent& sent) { return sent.app == app && open(sent); });
+}
+
+}  // namespace shunt::control
