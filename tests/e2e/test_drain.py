@@ -55,3 +55,40 @@ def test_a_node_drained_with_a_deadline_keeps_its_connections_until_then_and_oth
     assert server.node(going)["admin"] == "drain"
     wait_for(lambda: len(Ends(server).all()) == 12, "all to be recorded")
     assert len(Ends(server).by_cause("KD")) == 4
+
+
+def test_a_closing_of_the_live_pool_shows_in_the_status_and_is_called_off(daemon, origins):
+    server = two_pools(daemon, origins)
+    with held_by(server.port, 6) as clients:
+        server.run("close", "--pool", "blue", "--over", "100h", check=True)
+        with held_by(server.port, 1):  # came later: not of them
+            closing, = server.app()["closings"]
+            assert (closing["pool"], closing["node"], closing["connection"]) == ("blue", None, None)
+            wait_for(lambda: server.app()["closings"][0]["remaining"] == 6, "a survey")
+            shown = server.run("status", check=True).stdout
+            assert "closing pool blue: 6 connections left" in shown
+            assert "shunt close --pool blue --cancel" in shown
+            done = server.run("close", "--pool", "blue", "--cancel", check=True)
+            assert "closing of pool blue cancelled: 6 connections remain" in done.stdout
+            assert server.app()["closings"] == []
+        # One connection alone: its closing ends with it.
+        one, *_ = server.get("/v1/apps/-/connections")[1]["connections"]
+        server.run("close", "--connection", str(one["id"]), "--over", "100h", check=True)
+        assert [closing["connection"] for closing in server.app()["closings"]] == [one["id"]]
+        assert {client.ask() for client in clients} == {"blue"}
+    wait_for(lambda: server.app()["closings"] == [], "the closing to end with its connection")
+
+
+def test_a_drain_deadline_is_taken_back(daemon, origins):
+    server = two_pools(daemon, origins, count=2, app_extra="    drain: {close_over: 100h}\n")
+    going = server.pool("blue")["node_list"][0]["name"]
+    with held_by(server.port, 4) as clients:
+        server.run("drain", going, "--deadline", "0s", check=True)
+        assert server.node(going)["drain"]["closing"]
+        done = server.run("drain", going, "--deadline", "none", check=True)
+        assert f"{going} is drain: nothing is closed" in done.stdout
+        drain = server.node(going)["drain"]
+        assert (drain["closing"], drain["deadline_in_ns"], drain["over_ns"]) == (False, None, None)
+        event = server.events("node_admin")[-1]
+        assert {"nodes": going, "deadline": "none"}.items() <= event["fields"].items()
+        assert {client.ask() for client in clients} == {"blue"}
