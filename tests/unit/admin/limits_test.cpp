@@ -105,11 +105,12 @@ TEST(AdminLimits, SlowClientsHoldUpNobody) {
   EXPECT_THAT(admin.controller.commands(), SizeIs(50));
 }
 
-// Takes a place and keeps it busy.
-void follow_events(Client& client) {
+// Takes a place and keeps it busy: it follows events.
+Client follower(Client client) {
   client.send("GET /v1/events HTTP/1.1\r\nHost: " + client.host() +
               "\r\nAccept: text/event-stream\r\n\r\n");
   static_cast<void>(client.receive_until(": shunt events\n\n"));
+  return client;
 }
 
 TEST(AdminLimits, WhoOnlyHoldsAPlaceMakesRoomForWhoAsks) {
@@ -133,10 +134,8 @@ TEST(AdminLimits, TheNewestClientBeyondTheLimitIsTurnedAway) {
   limits.connections = 2;
   limits.http_connections = 1;
   RunningAdmin admin(limits);
-  Client first = admin.unix_client();
-  auto second = std::make_unique<Client>(admin.socket());
-  follow_events(first);
-  follow_events(*second);
+  Client first = follower(admin.unix_client());
+  auto second = std::make_unique<Client>(follower(admin.unix_client()));
 
   Client third = admin.unix_client();
   const Response busy = third.get("/live");
@@ -156,14 +155,11 @@ TEST(AdminLimits, FollowersOverTcpLeaveThoseOnTheUnixSocketTheirPlaces) {
   limits.subscribers = 1;
   limits.http_subscribers = 2;
   RunningAdmin admin(limits);
-  Client first = admin.tcp_client();
-  Client second = admin.tcp_client();
-  follow_events(first);
-  follow_events(second);
+  Client first = follower(admin.tcp_client());
+  Client second = follower(admin.tcp_client());
   const std::string accept = "Accept: text/event-stream\r\n";
   EXPECT_EQ(admin.tcp_client().get("/v1/events", accept).kind(), "busy");
-  Client operating = admin.unix_client();
-  follow_events(operating);
+  Client operating = follower(admin.unix_client());
   EXPECT_EQ(admin.unix_client().get("/v1/events", accept).kind(), "busy");
   admin.publish("for all");
   for (Client* client : {&first, &second, &operating}) {
@@ -175,8 +171,7 @@ TEST(AdminLimits, AFloodOfClientsBeyondTheLimitIsClosed) {
   AdminLimits limits;
   limits.connections = 1;
   RunningAdmin admin(limits);
-  Client first = admin.unix_client();
-  follow_events(first);
+  Client first = follower(admin.unix_client());
   std::vector<std::unique_ptr<Client>> flood;
   for (int i = 0; i < 60; ++i) flood.push_back(std::make_unique<Client>(admin.socket()));
   int told = 0;

@@ -143,10 +143,11 @@ traffic::Revision ControlRig::revision() const {
   return data_plane->publication().current().revision;
 }
 
-Command switch_command(const std::string& pool) {
+Command switch_command(const std::string& pool, const std::string& key) {
   Command command;
   command.verb = Verb::kSwitch;
   command.pool = pool;
+  command.key = key;
   command.actor = "uid 0";
   return command;
 }
@@ -163,6 +164,16 @@ Command admin_command(std::vector<std::string> nodes, traffic::AdminState state)
   command.verb = Verb::kAdmin;
   command.nodes = std::move(nodes);
   command.admin = state;
+  return command;
+}
+
+Command not_durable(Command command) {
+  command.not_durable = true;
+  return command;
+}
+
+Command dry_run(Command command) {
+  command.dry_run = true;
   return command;
 }
 

@@ -89,9 +89,12 @@ class ControlRig {
   bool blank_ = true;
 };
 
-[[nodiscard]] Command switch_command(const std::string& pool);
+// key: the operation id; empty: none.
+[[nodiscard]] Command switch_command(const std::string& pool, const std::string& key = {});
 [[nodiscard]] Command rollback_command(const std::string& pool = {});
 [[nodiscard]] Command admin_command(std::vector<std::string> nodes, traffic::AdminState state);
+[[nodiscard]] Command not_durable(Command command);
+[[nodiscard]] Command dry_run(Command command);
 [[nodiscard]] Command drain_command(std::vector<std::string> nodes, base::Duration deadline);
 [[nodiscard]] Command close_command(base::Duration over);  // of what the caller says
 [[nodiscard]] Command close_pool(const std::string& pool, base::Duration over);

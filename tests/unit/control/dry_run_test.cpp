@@ -12,6 +12,7 @@ namespace {
 
 using test::admin_command;
 using test::ControlRig;
+using test::dry_run;
 using test::switch_command;
 using testing::StartsWith;
 
@@ -19,19 +20,16 @@ using testing::StartsWith;
 TEST(DryRun, IsMarkedAsOneWhateverItEndsWith) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("green");
-  command.dry_run = true;
+  Command command = dry_run(switch_command("green"));
   command.if_epoch = 7;
   Outcome outcome = rig.run(command);
   EXPECT_EQ(outcome.kind, OutcomeKind::kEpochMoved);
   EXPECT_TRUE(outcome.dry_run);
-  command = switch_command("red");
-  command.dry_run = true;
+  command = dry_run(switch_command("red"));
   outcome = rig.run(command);
   EXPECT_EQ(outcome.kind, OutcomeKind::kNotFound);
   EXPECT_TRUE(outcome.dry_run);
-  command = switch_command("blue");
-  command.dry_run = true;
+  command = dry_run(switch_command("blue"));
   outcome = rig.run(command);
   EXPECT_EQ(outcome.kind, OutcomeKind::kDone);
   EXPECT_FALSE(outcome.changed);
@@ -87,9 +85,7 @@ TEST(DryRun, ForetellsThatDecisionsCannotBePersisted) {
 TEST(DryRun, OfWhatAlreadyIsDoesNotUseUpItsKey) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("blue");
-  command.key = "release-7";
-  command.dry_run = true;
+  Command command = dry_run(switch_command("blue", "release-7"));
   EXPECT_FALSE(rig.run(command).changed);
   rig.switch_to("green");
   command.dry_run = false;

@@ -174,8 +174,7 @@ TEST(Operations, ANoOpIsRememberedOnlyUnderAKeyThatSomebodyChose) {
 TEST(Operations, ADecisionIsRememberedUnderAGeneratedKey) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("green");
-  command.key = "cli-0123456789abcdef01234567";
+  Command command = switch_command("green", "cli-0123456789abcdef01234567");
   EXPECT_TRUE(rig.run(command).changed);
   EXPECT_TRUE(rig.run(command).replayed);
 }

@@ -16,6 +16,7 @@ using test::admin_command;
 using test::ControlRig;
 using test::epoch_on;
 using test::Medium;
+using test::not_durable;
 using test::open_on;
 using test::rollback_command;
 using test::switch_command;
@@ -24,6 +25,10 @@ using testing::HasSubstr;
 // The start's own write has been done.
 void settle(ControlRig& rig) {
   rig.run_until([&] { return rig.plane->status().process.durable; });
+}
+void start_settled(ControlRig& rig) {
+  rig.start();
+  settle(rig);
 }
 
 // A disk that hangs in its next sync, or in every one, until release().
@@ -58,8 +63,7 @@ struct HungAfterASwitch {
 
 TEST(Persistence, TheIntentIsOnDiskBeforeItIsPublished) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   std::atomic<bool> checked{false}, published_early{false};
   rig.medium->when_syncing([&] {
     const bool intent = rig.medium->last_write.find("\"epoch\":2") != std::string::npos;
@@ -77,8 +81,7 @@ TEST(Persistence, TheIntentIsOnDiskBeforeItIsPublished) {
 
 TEST(Persistence, AFailedSyncRefusesTheSwitchAndARestartHasTheOldDecision) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   std::atomic<int> failures{1};
   rig.medium->when_syncing([&] { return failures-- > 0 ? -EIO : 0; });
   const Outcome outcome = rig.switch_to("green");
@@ -97,12 +100,10 @@ TEST(Persistence, AFailedSyncRefusesTheSwitchAndARestartHasTheOldDecision) {
 
 TEST(Persistence, ADiskThatGoesOnFailingDegradesUntilItWorksAgain) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   std::atomic<bool> broken{true};
   rig.medium->when_syncing([&] { return broken ? -EIO : 0; });
-  Command command = switch_command("green");
-  command.key = "k";
+  Command command = switch_command("green", "k");
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kUnavailable);
   EXPECT_THAT(rig.plane->degraded_because(), HasSubstr("cannot be persisted"));
   EXPECT_EQ(rig.plane->not_ready_because(), "") << "traffic flows all the same";
@@ -125,8 +126,7 @@ TEST(Persistence, NotDurableGoesAheadWithoutTheDiskAndReachesItLater) {
   settle(rig);
   std::atomic<bool> broken{true};
   rig.medium->when_syncing([&] { return broken ? -EIO : 0; });
-  Command command = rollback_command();
-  command.not_durable = true;
+  Command command = not_durable(rollback_command());
   const Outcome outcome = rig.run(command);
   EXPECT_TRUE(outcome.changed);
   EXPECT_FALSE(outcome.receipt.durable);
@@ -146,8 +146,7 @@ TEST(Persistence, NotDurableGoesAheadWithoutTheDiskAndReachesItLater) {
 TEST(Persistence, AStuckDiskStallsNeitherStatusNorHealthAndTheCommandIsRefusedInTime) {
   ControlRig rig;
   rig.timing.persist_wait = 5 * base::kMillisecond;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   HungDisk disk(*rig.medium, HungDisk::Hangs::kOnce);
   const Outcome outcome = rig.switch_to("green");
   EXPECT_EQ(outcome.kind, OutcomeKind::kUnavailable);
@@ -171,8 +170,7 @@ TEST(Persistence, ARollbackBehindAStuckDiskIsNotHeldUp) {
   ControlRig rig;
   HungAfterASwitch hung(rig, base::kMillisecond);
   const auto stuck = rig.apply(switch_command("blue"));
-  Command command = rollback_command();
-  command.not_durable = true;
+  Command command = not_durable(rollback_command());
   const Outcome outcome = rig.run(command);
   ASSERT_TRUE(stuck->has_value());
   EXPECT_EQ((*stuck)->kind, OutcomeKind::kUnavailable);
@@ -243,15 +241,13 @@ TEST(Persistence, KilledBetweenAnyTwoStepsTheLastAcknowledgedDecisionOrTheOneInP
   };
   rig.medium->when_writing([&] { return snap(); });
   rig.medium->when_syncing(snap);
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   recording = true;
   for (int turn = 0; turn < 3; ++turn) {
     acknowledged = rig.switch_to("green").epoch;
     acknowledged = rig.rollback().epoch;
   }
-  Command command = switch_command("green");
-  command.not_durable = true;
+  Command command = not_durable(switch_command("green"));
   rig.run(command);  // promised nothing: does not count as acknowledged
   rig.kill();
   ASSERT_GT(snapshots.size(), 12U);
@@ -287,8 +283,7 @@ TEST(Persistence, AnAcknowledgedDecisionIsNotMarkedAfterTheKill) {
 
 TEST(Persistence, ADecisionInProgressIsMarkedUntilTheNextOne) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   // The worker never follows: killed after the write, before the acknowledgement.
   rig.data_plane->keep_busy(0);
   const auto answer = rig.apply(switch_command("green"));
@@ -379,11 +374,9 @@ TEST(Persistence, ANodeCommandInProgressIsAcknowledgedByAskingForItAgain) {
 TEST(Persistence, WhatWentAheadWithoutTheDiskReachesItThoughAWorkerIsStuck) {
   ControlRig rig;
   rig.timing.unwritten_max = base::kMillisecond;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   rig.data_plane->keep_busy(0);
-  Command command = switch_command("green");
-  command.not_durable = true;
+  Command command = not_durable(switch_command("green"));
   const auto answer = rig.apply(command);
   EXPECT_FALSE(rig.plane->status().process.durable) << "published first";
   rig.run_until([&] { return rig.plane->status().process.durable; });
@@ -395,8 +388,7 @@ TEST(Persistence, WhatWentAheadWithoutTheDiskReachesItThoughAWorkerIsStuck) {
 
 TEST(Persistence, ANodeCommandInProgressIsMarkedUntilTheNextOne) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   rig.data_plane->keep_busy(0);
   const auto answer = rig.apply(admin_command({"b1"}, traffic::AdminState::kDrain));
   rig.run_until([&] { return rig.revision() == 2; });
@@ -419,8 +411,7 @@ TEST(Persistence, ANodeCommandInProgressIsMarkedUntilTheNextOne) {
 TEST(Persistence, AStartTellsWhoseConnectionsWereBeingEnded) {
   ControlRig rig;
   std::atomic<bool> noted{false};
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   rig.data_plane->bump(0).nodes[0].established.add(1);
   rig.medium->when_syncing([&] {
     if (rig.medium->cache.find("\"ending\":\"node b1 (drain deadline)\"") != std::string::npos) {
@@ -452,15 +443,13 @@ TEST(Persistence, WhatWentAheadIsNotDurableByAWriteOfWhatWasBefore) {
   rig.timing.persist_wait = 250 * base::kMillisecond;  // enough for a disk that is well
   rig.timing.unwritten_max = 3600 * base::kSecond;
   rig.timing.settle = 3600 * base::kSecond;  // no write that nobody waits for
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   rig.switch_to("green");
   settle(rig);
   HungDisk disk(*rig.medium, HungDisk::Hangs::kOnce);
   ASSERT_EQ(rig.switch_to("blue").kind, OutcomeKind::kUnavailable);
   rig.data_plane->keep_busy(0);
-  Command command = rollback_command();
-  command.not_durable = true;
+  Command command = not_durable(rollback_command());
   const auto answer = rig.apply(command);
   disk.release();
   // The late answer, and the document of before once more.
@@ -482,8 +471,7 @@ TEST(Persistence, AStopHandsOverWhatWaitsBehindAnotherWrite) {
   Command known = switch_command("green");
   known.key = "k";
   EXPECT_FALSE(rig.run(known).changed) << "and its answer is being written";
-  Command command = rollback_command();
-  command.not_durable = true;
+  Command command = not_durable(rollback_command());
   EXPECT_TRUE(rig.run(command).changed);
   rig.plane->begin_stop();
   rig.plane->end_commands();
@@ -496,8 +484,7 @@ TEST(Persistence, AStopHandsOverWhatWaitsBehindAnotherWrite) {
 
 TEST(Persistence, TheFirstStartIsRememberedSoThatInitialCountsOnce) {
   ControlRig rig;
-  rig.start();
-  settle(rig);
+  start_settled(rig);
   rig.kill();
   rig.config.model.apps[0].initial = 1;
   rig.start();

@@ -8,6 +8,7 @@ namespace {
 
 using test::admin_command;
 using test::ControlRig;
+using test::dry_run;
 using test::rollback_command;
 using test::switch_command;
 using testing::ElementsAre;
@@ -201,8 +202,7 @@ TEST(Switch, ADryRunThatWouldBeRefusedAlarmsNobody) {
   ControlRig rig;
   rig.start();
   for (const traffic::NodeSlot slot : {2U, 3U}) rig.check(slot, false, 3);
-  Command command = switch_command("green");
-  command.dry_run = true;
+  Command command = dry_run(switch_command("green"));
   const Outcome outcome = rig.run(command);
   EXPECT_EQ(outcome.kind, OutcomeKind::kRefused);
   EXPECT_TRUE(outcome.dry_run);
@@ -386,8 +386,7 @@ TEST(Switch, ToAPoolWithoutAReadyNodeNamesTheCommandThatHelps) {
 TEST(OperationId, ARepeatIsAnsweredAsTheFirstTime) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("green");
-  command.key = "ci/4711";
+  Command command = switch_command("green", "ci/4711");
   const Outcome first = rig.run(command);
   rig.rollback();
   const Outcome again = rig.run(command);
@@ -401,8 +400,7 @@ TEST(OperationId, ARepeatIsAnsweredAsTheFirstTime) {
 TEST(OperationId, IsKeptAcrossARestart) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("green");
-  command.key = "ci/4711";
+  Command command = switch_command("green", "ci/4711");
   rig.run(command);
   rig.restart();
   rig.rollback();
@@ -415,8 +413,7 @@ TEST(OperationId, IsKeptAcrossARestart) {
 TEST(OperationId, OfACommandThatHadNothingToDoIsKeptToo) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("blue");
-  command.key = "k";
+  Command command = switch_command("blue", "k");
   EXPECT_FALSE(rig.run(command).changed);
   rig.switch_to("green");
   rig.restart();
@@ -429,8 +426,7 @@ TEST(OperationId, OfACommandThatHadNothingToDoIsKeptToo) {
 TEST(OperationId, OfARefusedCommandMayBeUsedAgain) {
   ControlRig rig;
   rig.start(false);
-  Command command = switch_command("green");
-  command.key = "k";
+  Command command = switch_command("green", "k");
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kRefused);
   rig.check(2, true, 2);
   rig.check(3, true, 2);
@@ -442,8 +438,7 @@ TEST(OperationId, OfARefusedCommandMayBeUsedAgain) {
 TEST(OperationId, UsedForAnotherCommandIsAnError) {
   ControlRig rig;
   rig.start();
-  Command command = switch_command("green");
-  command.key = "k";
+  Command command = switch_command("green", "k");
   rig.run(command);
   command.pool = "blue";
   const Outcome outcome = rig.run(command);
