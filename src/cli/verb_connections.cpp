@@ -90,7 +90,7 @@ class Connections final : public Verb {
   }
 
   [[nodiscard]] std::string what_is_asked() const {
-    const std::string node = node_.empty() ? "" : "the node " + escaped(node_);
+    std::string node = node_.empty() ? "" : "the node " + escaped(node_);
     if (pool_.empty()) return node;
     return "the pool " + escaped(pool_) + (node.empty() ? "" : " with " + node);
   }

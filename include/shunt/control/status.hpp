@@ -95,7 +95,7 @@ struct ProcessStatus {
   std::int64_t started_wall_ms = 0;
   std::int64_t pid = 0;
   std::string config_path;
-  std::string phase;  // "starting", "ready", "degraded", "stopping"
+  std::string phase;         // "starting", "ready", "degraded", "stopping"
   std::string phase_reason;  // why it is degraded, without that word; else empty
   std::uint32_t workers = 0;
   std::uint32_t capacity = 0;  // connections
