@@ -105,7 +105,6 @@ base::Status Daemon::start(bool reset_state) {
   // Before the first connection is taken: from then on a signal must not end it. What arrives until
   // run() waits for signals is kept.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
-  control::prefer_short_slices();
   auto store = control::StateStore::open(
       {.dir = config_.state.dir, .sync = config_.state.sync, .reset = reset_state});
   if (!store) return tl::unexpected(store.error());
@@ -171,6 +170,8 @@ base::Status Daemon::start(bool reset_state) {
 }
 
 int Daemon::run() {
+  // After the workers were started, which would inherit it and then not give way to this thread.
+  control::prefer_short_slices();
   control_->start();
   admin_.attach(&*metered_);
   wait_for_signal();

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import pathlib
 import resource
 import socket
 import struct
@@ -14,6 +15,7 @@ import pytest
 from harness import SHUNT, Daemon, ask_colour, connect, wait_for, web
 
 SYS_IO_URING_SETUP = 425
+SYS_SCHED_GETATTR = 315 if os.uname().machine == "x86_64" else 275
 
 
 def bar_io_uring():
@@ -182,3 +184,24 @@ def test_check_accepts_the_shipped_files():
     for name in ("shunt.yaml", "demo.yaml"):
         done = subprocess.run([SHUNT, "check", f"{here}/../../config/{name}"], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def slice_ns(tid):
+    """The time slice that a thread asked for or was given (kernel >= 6.12), from sched_getattr."""
+    attributes = ctypes.create_string_buffer(48)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.syscall(SYS_SCHED_GETATTR, tid, attributes, len(attributes), 0) == 0
+    return struct.unpack_from("Q", attributes, 24)[0]
+
+
+def test_the_control_side_alone_has_short_time_slices(daemon):
+    server = daemon(config())
+    pid = server.process.pid
+    slices = {"shunt": slice_ns(pid)}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        slices.setdefault((task / "comm").read_text().strip(), slice_ns(int(task.name)))
+    if not slices["shunt"]:
+        pytest.skip("this kernel has no time slices of threads")
+    workers = [slices[name] for name in slices if name.startswith("shunt-w")]
+    assert slices["shunt"] == 100_000 and slices["shunt-persist"] == 100_000, slices
+    assert workers and all(slice > 100_000 for slice in workers), slices

@@ -76,7 +76,7 @@ TEST(DryRun, ForetellsThatDecisionsCannotBePersisted) {
   command.dry_run = command.not_durable = true;
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone) << "nor does this";
   broken = false;
-  rig.run_until([&] { return rig.plane->not_ready_because().empty(); });
+  rig.run_until([&] { return rig.plane->degraded_because().empty(); });
   command = switch_command("green");
   command.dry_run = true;
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone);

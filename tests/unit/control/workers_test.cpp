@@ -46,8 +46,7 @@ TEST(Ready, IsToldWhenItChanges) {
   EXPECT_EQ(rig.events.last("ready").message, "ready");
   rig.data_plane->worker[1].answers = false;
   rig.run_until([&] { return rig.events.count("ready") == 2; });
-  EXPECT_EQ(rig.events.last("ready").message,
-            "not ready any more: worker 1 does not answer");
+  EXPECT_EQ(rig.events.last("ready").message, "not ready any more: worker 1 does not answer");
   EXPECT_EQ(rig.events.last("ready").level, EventLevel::kError);
   rig.data_plane->answer_all(1);
   rig.run_until([&] { return rig.events.count("ready") == 3; });
