@@ -62,7 +62,8 @@ class AdminServer::Core final : public ConnectionHost, public std::enable_shared
         limits_(limits),
         api_(events, std::move(scrape)),
         events_(events, limits.subscribers, limits.http_subscribers),
-        turns_(std::make_shared<TcpTurns>(io, TcpTurns::Options{})),
+        control_turns_(std::make_shared<TcpTurns>(io, TcpTurns::Options{})),
+        worker_turns_(std::make_shared<TcpTurns>(io, TcpTurns::Options{})),
         deadline_timer_(io),
         stop_timer_(io) {}
 
@@ -74,7 +75,9 @@ class AdminServer::Core final : public ConnectionHost, public std::enable_shared
   [[nodiscard]] const AdminLimits& limits() const noexcept override { return limits_; }
   [[nodiscard]] Api& api() noexcept override { return api_; }
   [[nodiscard]] EventHub& events() noexcept override { return events_; }
-  [[nodiscard]] TcpTurns& tcp_turns() noexcept override { return *turns_; }
+  [[nodiscard]] TcpTurns& tcp_turns(Turn turn) noexcept override {
+    return turn == Turn::kWorkers ? *worker_turns_ : *control_turns_;
+  }
   [[nodiscard]] bool stopping() const noexcept override { return stopping_; }
   void wake_at(base::Instant deadline) override;
   void closed(Connection& connection) override;
@@ -96,7 +99,8 @@ class AdminServer::Core final : public ConnectionHost, public std::enable_shared
   const AdminLimits limits_;
   Api api_;
   EventHub events_;
-  const std::shared_ptr<TcpTurns> turns_;
+  const std::shared_ptr<TcpTurns> control_turns_;
+  const std::shared_ptr<TcpTurns> worker_turns_;
   UnixListener unix_;
   std::optional<base::Endpoint> http_endpoint_;
   // Connections refer to their listener's door: listeners stay until the end, their sockets do not.
@@ -239,7 +243,7 @@ void AdminServer::Core::stop(std::function<void()> stopped) {
   stopping_ = true;
   stopped_ = std::move(stopped);
   close_listeners();
-  turns_->hurry();
+  for (const auto& turns : {control_turns_, worker_turns_}) turns->hurry();
   const auto snapshot = connections_;
   for (const auto& connection : snapshot) connection->stop();
   if (connections_.empty()) return finish_stop();
@@ -258,7 +262,7 @@ void AdminServer::Core::finish_stop() {
 
 void AdminServer::Core::shut() {
   stopped_ = nullptr;
-  turns_->shut();
+  for (const auto& turns : {control_turns_, worker_turns_}) turns->shut();
   close_listeners();
   close_connections();
   stop_timer_.cancel();

@@ -235,7 +235,7 @@ void Connection::call() {
   deadline_ = 0;
   if (request_.wants_stream) return start_stream(header(*parser_, "Last-Event-ID"));
 
-  if (door_.over_tcp && request_.route->takes_time) return call_in_turn();
+  if (door_.over_tcp && request_.route->turn != Turn::kNone) return call_in_turn();
   ApiCall call;
   call.route = request_.route;
   call.app = std::move(request_.app);
@@ -254,7 +254,8 @@ void Connection::call_in_turn() {
   call.route = request_.route;
   call.app = std::move(request_.app);
   call.query = std::move(request_.query);
-  host_.tcp_turns().ask(
+  TcpTurns& turns = host_.tcp_turns(request_.route->turn);
+  turns.ask(
       {target.data(), target.size()},
       [&api = host_.api(), call = std::move(call)](Api::Done done) {
         api.handle(call, std::move(done));

@@ -30,6 +30,7 @@
 #include "src/admin/event_hub.hpp"
 #include "src/admin/guard.hpp"
 #include "src/admin/request.hpp"
+#include "src/admin/routes.hpp"
 #include "src/admin/tcp_turns.hpp"
 
 namespace shunt::admin {
@@ -43,7 +44,8 @@ class ConnectionHost {
   [[nodiscard]] virtual const AdminLimits& limits() const noexcept = 0;
   [[nodiscard]] virtual Api& api() noexcept = 0;
   [[nodiscard]] virtual EventHub& events() noexcept = 0;
-  [[nodiscard]] virtual TcpTurns& tcp_turns() noexcept = 0;
+  // Not for Turn::kNone.
+  [[nodiscard]] virtual TcpTurns& tcp_turns(Turn turn) noexcept = 0;
   [[nodiscard]] virtual bool stopping() const noexcept = 0;
   // Calls on_time() of the connections whose deadline has passed, at `deadline` or soon after.
   virtual void wake_at(base::Instant deadline) = 0;

@@ -9,20 +9,21 @@ namespace shunt::admin {
 namespace {
 
 constexpr std::array kRoutes = {
-    Route{RouteId::kLive, "/live", false, false, ""},
-    Route{RouteId::kReady, "/ready", false, false, ""},
-    Route{RouteId::kMetrics, "/metrics", false, true, ""},
-    Route{RouteId::kOpenApi, "/v1/openapi.json", false, false, ""},
-    Route{RouteId::kStatus, "/v1/status", false, true, ""},
-    Route{RouteId::kEvents, "/v1/events", false, true, "after limit"},
-    Route{RouteId::kConfig, "/v1/config", false, true, ""},
-    Route{RouteId::kApp, "/v1/apps/{app}", false, true, ""},
-    Route{RouteId::kDiff, "/v1/apps/{app}/diff", false, true, ""},
-    Route{RouteId::kConnections, "/v1/apps/{app}/connections", false, true, "pool node limit"},
-    Route{RouteId::kSwitch, "/v1/apps/{app}/switch", true, false, ""},
-    Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, false, ""},
-    Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, false, ""},
-    Route{RouteId::kClose, "/v1/apps/{app}/close", true, false, ""},
+    Route{RouteId::kLive, "/live", false, Turn::kNone, ""},
+    Route{RouteId::kReady, "/ready", false, Turn::kNone, ""},
+    Route{RouteId::kMetrics, "/metrics", false, Turn::kControl, ""},
+    Route{RouteId::kOpenApi, "/v1/openapi.json", false, Turn::kNone, ""},
+    Route{RouteId::kStatus, "/v1/status", false, Turn::kControl, ""},
+    Route{RouteId::kEvents, "/v1/events", false, Turn::kControl, "after limit"},
+    Route{RouteId::kConfig, "/v1/config", false, Turn::kControl, ""},
+    Route{RouteId::kApp, "/v1/apps/{app}", false, Turn::kControl, ""},
+    Route{RouteId::kDiff, "/v1/apps/{app}/diff", false, Turn::kControl, ""},
+    Route{RouteId::kConnections, "/v1/apps/{app}/connections", false, Turn::kWorkers,
+          "pool node limit"},
+    Route{RouteId::kSwitch, "/v1/apps/{app}/switch", true, Turn::kNone, ""},
+    Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, Turn::kNone, ""},
+    Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, Turn::kNone, ""},
+    Route{RouteId::kClose, "/v1/apps/{app}/close", true, Turn::kNone, ""},
 };
 
 constexpr std::string_view kAppSegment = "{app}";

@@ -29,11 +29,19 @@ enum class RouteId : std::uint8_t {
   kClose,
 };
 
+// What an answer costs whoever puts it together. Over TCP it waits for its turn, each kind for its
+// own (tcp_turns.hpp): an answer that a stuck worker holds up keeps no other from being made.
+enum class Turn : std::uint8_t {
+  kNone,
+  kControl,  // time of the control thread
+  kWorkers,  // that of every worker besides, which is waited for
+};
+
 struct Route {
   RouteId id;
-  std::string_view path;    // "/v1/apps/{app}/switch"
-  bool changes;             // POST; else GET and HEAD
-  bool takes_time;          // to put together: over TCP it waits for its turn (tcp_turns.hpp)
+  std::string_view path;  // "/v1/apps/{app}/switch"
+  bool changes;           // POST; else GET and HEAD
+  Turn turn;
   std::string_view params;  // names of query parameters, separated by blanks
 };
 

@@ -35,7 +35,11 @@ class FakeController final : public control::Controller {
                    std::function<void(base::Result<control::ConnectionsAnswer>)> done) override {
     const std::lock_guard lock(mutex_);
     query_ = query;
-    done(connections_);
+    if (hold_) {
+      held_lists_.push_back(std::move(done));
+    } else {
+      done(connections_);
+    }
   }
   [[nodiscard]] std::string not_ready_because() const override {
     const std::lock_guard lock(mutex_);
@@ -69,7 +73,8 @@ class FakeController final : public control::Controller {
     config_.path = std::move(path);
     config_.text = std::move(text);
   }
-  // From now on commands are not answered until taken with take_held().
+  // From now on commands are not answered until taken with take_held(), nor lists of connections at
+  // all.
   void hold() {
     locked([&] { hold_ = true; });
   }
@@ -88,6 +93,10 @@ class FakeController final : public control::Controller {
   [[nodiscard]] std::size_t held() const {
     const std::lock_guard lock(mutex_);
     return held_.size();
+  }
+  [[nodiscard]] std::size_t held_lists() const {
+    const std::lock_guard lock(mutex_);
+    return held_lists_.size();
   }
   // To be called on the server's thread.
   [[nodiscard]] std::vector<std::function<void(control::Outcome)>> take_held() {
@@ -114,6 +123,7 @@ class FakeController final : public control::Controller {
   bool hold_ = false;
   std::vector<control::Command> commands_;
   std::vector<std::function<void(control::Outcome)>> held_;
+  std::vector<std::function<void(base::Result<control::ConnectionsAnswer>)>> held_lists_;
   control::ConnectionsQuery query_;
 };
 

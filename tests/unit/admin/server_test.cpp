@@ -120,6 +120,15 @@ TEST(AdminServer, ReadersOverTcpShareAnAnswerAndThoseOnTheUnixSocketDoNot) {
   EXPECT_EQ(asked_at_once(admin.unix_client(), admin.unix_client()), 2);
 }
 
+TEST(AdminServer, AWorkerThatDoesNotAnswerKeepsNoOtherReaderOverTcpWaiting) {
+  RunningAdmin admin;
+  admin.controller.hold();
+  Client stuck = admin.tcp_client();
+  stuck.send("GET /v1/apps/web/connections HTTP/1.1\r\nHost: " + stuck.host() + "\r\n\r\n");
+  wait_for(admin, [&] { return admin.controller.held_lists() == 1; });
+  EXPECT_EQ(admin.tcp_client().get("/v1/status").status, 200);
+}
+
 TEST(AdminServer, ListsConnections) {
   RunningAdmin admin;
   control::ConnectionsAnswer answer;
