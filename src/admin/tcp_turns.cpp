@@ -46,6 +46,16 @@ void TcpTurns::run() {
   }
   began_ = options_.now();
   const Work work = std::move(waiting_.front().work);
+  const std::string what = std::move(waiting_.front().what);
+  sharing_.push_back(std::move(waiting_.front().done));
+  waiting_.pop_front();
+  // Now and not when it is finished: whoever comes while workers are waited for must not be given
+  // what was found out before.
+  std::erase_if(waiting_, [&](Waiting& other) {
+    if (other.what != what) return false;
+    sharing_.push_back(std::move(other.done));
+    return true;
+  });
   work([weak = weak_from_this()](Answer answer) {
     if (const auto self = weak.lock()) self->finished(std::move(answer));
   });
@@ -54,19 +64,7 @@ void TcpTurns::run() {
 void TcpTurns::finished(Answer answer) {
   const base::Instant now = options_.now();
   rest_until_ = now + std::min((now - began_) * kRestFactor, options_.rest_max);
-  if (waiting_.empty()) {  // shut
-    busy_ = false;
-    return;
-  }
   answer_ = std::move(answer);
-  const std::string what = std::move(waiting_.front().what);
-  sharing_.push_back(std::move(waiting_.front().done));
-  waiting_.pop_front();
-  std::erase_if(waiting_, [&](Waiting& other) {
-    if (other.what != what) return false;
-    sharing_.push_back(std::move(other.done));
-    return true;
-  });
   post(&TcpTurns::give);
 }
 

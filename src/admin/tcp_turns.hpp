@@ -2,8 +2,9 @@
 // local user, and a scrape of thousands of nodes takes 100 ms: a few readers in a tight loop would
 // leave no time for commands. So what takes time to put together is done for one of them at a time
 // and behind whatever else is ready, and then rests nine times as long as it took: readers get a
-// tenth of the thread. Whoever asks for the same while it waits shares the answer, which is never
-// older than its request. Control thread only.
+// tenth of the thread. Whoever asked for the same before it began shares the answer,
+// which is never older than its request. What waits for workers besides has turns of its own (Turn
+// in routes.hpp), a tenth of the thread again. Control thread only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -56,7 +57,7 @@ class TcpTurns final : public std::enable_shared_from_this<TcpTurns> {
   const Options options_;
   boost::asio::steady_timer timer_;
   std::deque<Waiting> waiting_;
-  std::deque<Done> sharing_;  // to whom answer_ is still to be given
+  std::deque<Done> sharing_;  // to whom what is made, and then answer_, is to be given
   Answer answer_;
   base::Instant began_ = 0;
   base::Instant rest_until_ = 0;

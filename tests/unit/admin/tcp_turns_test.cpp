@@ -60,6 +60,29 @@ TEST_F(TcpTurnsTest, AnAnswerIsNeverOlderThanItsRequest) {
   EXPECT_THAT(log, ElementsAre("make status", "give status", "make status", "give status"));
 }
 
+TEST_F(TcpTurnsTest, WhoeverAsksWhileItIsMadeGetsTheNextOne) {
+  TcpTurns::Done finish;
+  const auto ask_for_list = [&](const std::string& name) {
+    turns->ask(
+        "connections",
+        [&, name](TcpTurns::Done done) {
+          log.push_back("walk for " + name);
+          finish = std::move(done);
+        },
+        [&, name](const Answer&) { log.push_back("give " + name); });
+  };
+  ask_for_list("a");
+  run();
+  ask_for_list("b");
+  ask_for_list("c");
+  run();
+  finish({});
+  run();
+  finish({});
+  run();
+  EXPECT_THAT(log, ElementsAre("walk for a", "give a", "walk for b", "give b", "give c"));
+}
+
 TEST_F(TcpTurnsTest, WhatIsReadyComesFirst) {
   for (const char* what : {"a", "b"}) ask(what);
   boost::asio::post(io, [&] { log.emplace_back("command"); });
