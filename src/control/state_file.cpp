@@ -58,6 +58,11 @@ std::string lock_text(int lock) {
   return {text, got > 0 ? static_cast<std::size_t>(got) : 0};
 }
 
+// An earlier version wrote the pid alone, not padded, and made DIR/decisions at once.
+bool says_used(std::string_view text) {
+  return text.ends_with(kUsed) || (!text.empty() && text.find(' ') == std::string_view::npos);
+}
+
 std::string holder_of(int lock) {
   const std::string text = lock_text(lock);
   const std::string pid = text.substr(0, text.find_first_of(" \n"));
@@ -96,7 +101,7 @@ base::Result<StateLock> lock_state_directory(const std::string& dir) {
                       "stop that one, or give this one a state.dir of its own");
   }
   StateLock held{std::move(lock), false};
-  held.used = lock_text(held.fd.get()).ends_with(kUsed);
+  held.used = says_used(lock_text(held.fd.get()));
   note_used(held, held.used);
   return held;
 }
@@ -154,7 +159,11 @@ base::Result<std::string> set_decisions_aside(const std::string& dir) {
     if (errno == ENOENT) return std::string();
     return base::fail_errno(errno, "cannot rename " + name);
   }
-  if (auto synced = sync_directory(dir); !synced) return tl::unexpected(synced.error());
+  if (auto synced = sync_directory(dir); !synced) {
+    base::Error error = synced.error();
+    error.message += "; " + name + " was renamed to " + aside + " already";
+    return tl::unexpected(std::move(error));
+  }
   return aside;
 }
 

@@ -19,8 +19,8 @@ struct StateLock {
 // Creates the directory where it is missing and takes DIR/lock, which then holds our pid. Error of
 // kConflict: another process has it.
 [[nodiscard]] base::Result<StateLock> lock_state_directory(const std::string& dir);
-// Notes in DIR/lock whether DIR/decisions is there: a first start that failed before is no use of
-// the directory, nor is one that was to begin anew. What cannot be noted costs a warning later.
+// Notes in DIR/lock whether DIR/decisions was there: a first start that failed before is no use of
+// the directory. What cannot be noted costs a warning later.
 void note_used(StateLock& lock, bool used);
 
 // Null when DIR/decisions does not exist.

@@ -70,35 +70,43 @@ std::string first_image() {
 }  // namespace
 
 base::Result<StateStore> StateStore::open(const StateStoreOptions& options) {
+  std::string put_aside;
+  // What was put aside is told with the error: no event will, and a later start finds nothing to
+  // put aside any more.
+  const auto failed = [&](base::Error error) {
+    if (!put_aside.empty()) error.message += "; --reset-state " + put_aside;
+    return tl::unexpected(std::move(error));
+  };
   auto lock = lock_state_directory(options.dir);
   if (!lock) return tl::unexpected(lock.error());
-  std::string put_aside;
   if (options.reset) {
     const std::string what = decisions_in(options.dir);
     auto aside = set_decisions_aside(options.dir);
     if (!aside) return tl::unexpected(aside.error());
-    note_used(*lock, false);
-    put_aside = aside->empty() ? "there were no decisions to put aside"
-                               : "put aside: " + what + "; the file is kept as " + *aside;
+    if (!aside->empty()) put_aside = "put aside: " + what + "; the file is kept as " + *aside;
   }
   auto file = open_decisions(options.dir);
-  if (!file) return tl::unexpected(file.error());
+  if (!file) return failed(file.error());
   const bool fresh = *file == nullptr;
   if (fresh) {
     file = create_decisions(options.dir, first_image());
-    if (!file) return tl::unexpected(file.error());
+    if (!file) return failed(file.error());
   }
-  const bool used = lock->used;
-  if (!used) note_used(*lock, true);
+  // Begun anew on purpose. Not noted before there is a file again: where it cannot be made, the
+  // next start is to say that decisions are gone.
+  const bool used = lock->used && !options.reset;
+  if (!lock->used) note_used(*lock, true);
   StateStore store(std::move(*file), options.sync);
   store.lock_ = std::move(lock->fd);
   if (auto loaded = store.load(); !loaded) {
     base::Error error = loaded.error();
     error.message = options.dir + "/decisions: " + error.message;
-    return tl::unexpected(std::move(error));
+    return failed(std::move(error));
   }
   store.loaded_.fresh = fresh;
-  if (options.reset) store.loaded_.reset = std::move(put_aside);
+  if (options.reset) {
+    store.loaded_.reset = put_aside.empty() ? "there were no decisions to put aside" : put_aside;
+  }
   // Nothing is left that says what was acknowledged, so refusing would be no more right.
   if (fresh && used) {
     store.loaded_.recovered = "the state directory " + options.dir +

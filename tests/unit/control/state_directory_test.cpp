@@ -64,6 +64,15 @@ TEST_F(StateDirectory, ThatWasUsedAndHasLostItsDecisionsSaysSo) {
   EXPECT_EQ(again->loaded().recovered, "") << "once";
 }
 
+TEST_F(StateDirectory, ThatAnEarlierVersionUsedAndHasLostItsDecisionsSaysSo) {
+  write(7);
+  std::filesystem::remove(dir_ + "/decisions");
+  std::ofstream(dir_ + "/lock", std::ios::trunc) << "4711\n";
+  const auto store = StateStore::open({.dir = dir_});
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_THAT(store->loaded().recovered, HasSubstr("has been used before"));
+}
+
 TEST_F(StateDirectory, ThatIsBegunAnewOnPurposeSaysNothing) {
   EXPECT_EQ(StateStore::open({.dir = dir_})->loaded().recovered, "");
   EXPECT_EQ(StateStore::open({.dir = dir_, .reset = true})->loaded().recovered, "");
@@ -80,13 +89,30 @@ TEST_F(StateDirectory, AFirstStartThatFailedIsNoUseOfTheDirectory) {
   EXPECT_EQ(store->loaded().recovered, "");
 }
 
-TEST_F(StateDirectory, AResetThatFailedHalfWayIsStillOnPurpose) {
+TEST_F(StateDirectory, AResetThatFailedHalfWaySaysWhatItPutAsideAndTheNextStartThatItIsGone) {
+  write(7);
+  std::filesystem::create_directories(dir_ + "/decisions.new");
+  const auto failed = StateStore::open({.dir = dir_, .reset = true});
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("decisions.new"));
+  EXPECT_THAT(
+      failed.error().message,
+      HasSubstr("; --reset-state put aside: web (green live, epoch 7); the file is kept as " +
+                dir_ + "/decisions.set-aside-"));
+  std::filesystem::remove(dir_ + "/decisions.new");
+  const auto store = StateStore::open({.dir = dir_});
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_THAT(store->loaded().recovered, HasSubstr("has been used before"));
+}
+
+TEST_F(StateDirectory, AResetThatIsRepeatedAfterAFailureSaysNothingMore) {
   write(7);
   std::filesystem::create_directories(dir_ + "/decisions.new");
   ASSERT_FALSE(StateStore::open({.dir = dir_, .reset = true}));
   std::filesystem::remove(dir_ + "/decisions.new");
-  const auto store = StateStore::open({.dir = dir_});
+  const auto store = StateStore::open({.dir = dir_, .reset = true});
   ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ(store->loaded().reset, "there were no decisions to put aside");
   EXPECT_EQ(store->loaded().recovered, "");
 }
 
