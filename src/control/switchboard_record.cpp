@@ -7,6 +7,25 @@
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
+namespace {
+
+// "n1, n2 are drain"
+std::string in_words(const std::vector<std::string>& nodes, traffic::AdminState state) {
+  constexpr std::size_t kNodesTold = 8;
+  return listed(nodes, kNodesTold) + (nodes.size() == 1 ? " is " : " are ") +
+         std::string(traffic::to_string(state));
+}
+
+// "n1, n2 more are drain" of "n1, n2 and 3 more are drain": an outcome that is kept for repeats
+// does not name all of many nodes.
+std::string without_count(std::string words) {
+  if (const std::size_t count = words.find(" and "); count != std::string::npos) {
+    words.erase(count, words.find(" more") - count);
+  }
+  return words;
+}
+
+}  // namespace
 
 // What is not durable is written down with the acknowledgement: before, it would take this CPU from
 // the workers that are waited for, and time from the client.
@@ -33,10 +52,7 @@ AppDocument Switchboard::staged_record(const Running& run, const Receipt& receip
     record.recovered = false;
   }
   if (!plan.admin.empty()) {
-    constexpr std::size_t kNodesTold = 8;
-    const auto& nodes = plan.outcome.nodes;
-    record.pending_nodes = listed(nodes, kNodesTold) + (nodes.size() == 1 ? " is " : " are ") +
-                           std::string(traffic::to_string(plan.admin.front().second));
+    record.pending_nodes = in_words(plan.outcome.nodes, plan.admin.front().second);
     record.recovered_nodes.clear();
   }
   for (const auto& [slot, state] : plan.admin) {
@@ -51,7 +67,8 @@ AppDocument Switchboard::staged_record(const Running& run, const Receipt& receip
 }
 
 // A restart marked what it could not know to have been answered. Whoever asks for the same again is
-// answered now, so the mark has served its purpose.
+// answered now, so the mark has served its purpose. A repeat by its key is answered for the command
+// that it was then: that says nothing of another one.
 void Switchboard::acknowledge_recovered(Outcome& outcome) {
   const Command& command = running_->command;
   if (outcome.kind != OutcomeKind::kDone || command.dry_run) return;
@@ -59,9 +76,12 @@ void Switchboard::acknowledge_recovered(Outcome& outcome) {
   const AppDocument& document = ledger_.document().apps.at(outcome.app);
   std::string what;
   if (command.verb == Verb::kAdmin) {
-    what = document.recovered_nodes;
+    const std::string& recovered = document.recovered_nodes;
+    const bool same =
+        without_count(in_words(outcome.nodes, command.admin)) == without_count(recovered);
+    if (same || !outcome.replayed) what = recovered;
   } else if (command.verb != Verb::kClose && app.recovered_unacknowledged &&
-             outcome.epoch == app.release.epoch) {
+             outcome.epoch == app.release.epoch && outcome.active == document.active) {
     what = document.active + " is live";
     app.recovered_unacknowledged = false;
   }

@@ -371,6 +371,26 @@ TEST(Persistence, ANodeCommandInProgressIsAcknowledgedByAskingForItAgain) {
   EXPECT_FALSE(rig.app().recovered_unacknowledged);
 }
 
+TEST(Persistence, ARepeatByTheKeyOfAnotherNodeCommandAcknowledgesNothing) {
+  ControlRig rig;
+  rig.start();
+  Command other = admin_command({"b2"}, traffic::AdminState::kReady);
+  other.key = "answered-long-before";
+  (void)rig.run(other);
+  settle(rig);
+  rig.data_plane->keep_busy(0);
+  Command in_progress = admin_command({"b1"}, traffic::AdminState::kDrain);
+  in_progress.key = "in-progress";
+  (void)rig.apply(in_progress);
+  rig.run_until([&] { return rig.revision() == 2; });
+  rig.restart();
+  ASSERT_TRUE(rig.app().recovered_unacknowledged);
+  ASSERT_TRUE(rig.run(other).replayed);
+  EXPECT_TRUE(rig.app().recovered_unacknowledged);
+  ASSERT_TRUE(rig.run(in_progress).replayed);
+  EXPECT_FALSE(rig.app().recovered_unacknowledged);
+}
+
 TEST(Persistence, WhatWentAheadWithoutTheDiskReachesItThoughAWorkerIsStuck) {
   ControlRig rig;
   rig.timing.unwritten_max = base::kMillisecond;
