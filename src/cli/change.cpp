@@ -4,7 +4,6 @@
 
 #include <array>
 #include <iostream>
-#include <utility>
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/report.hpp"
@@ -39,9 +38,9 @@ std::string repeat_command(const Environment& environment, const ChangeOptions& 
   return command;
 }
 
-Request request_of(const Session& session, const ChangeOptions& options, Change& change,
+Request request_of(const Session& session, const ChangeOptions& options, const Change& change,
                    const std::string& key) {
-  json::object body = std::move(change.body);
+  json::object body = change.body;
   if (options.force) body["force"] = true;
   if (options.dry_run) body["dry_run"] = true;
   if (options.not_durable) body["not_durable"] = true;
@@ -82,16 +81,38 @@ int say_unfit(const Session& session, bool as_json, const std::string& why) {
   return kRefused;
 }
 
+// Whether the key's first outcome would be repeated and nothing done: a dry run asks that. On
+// failure everything has been said, and the error is the ExitCode.
+tl::expected<bool, int> answered_before(const Session& session, ChangeOptions options,
+                                        const Change& change) {
+  if (options.key.empty()) return false;
+  options.dry_run = true;
+  const auto response = session.client().exchange(request_of(session, options, change, options.key),
+                                                  session.patience_for_answer(kChangeWithin));
+  if (!response) return tl::unexpected(session.say_no_answer(response.error()));
+  if (response->status < 200 || response->status >= 300) {
+    return tl::unexpected(session.say_problem(*response));
+  }
+  json::object outcome;
+  if (const std::string wrong = wrong_with_answer(response->body, shape::kOutcome, outcome);
+      !wrong.empty()) {
+    return tl::unexpected(session.say_not_understood(wrong));
+  }
+  return flag_at(outcome, "replayed");
+}
+
 }  // namespace
 
 int perform(const Environment& environment, const CommonOptions& common,
-            const ChangeOptions& options, Change change) {
+            const ChangeOptions& options, const Change& change) {
   const Session session(environment, common);
-  if (change.unfit) {
+  if (change.unfit && !options.dry_run) {
     const auto app = session.fetch(session.app_path(), shape::kApp);
     if (!app) return app.error();
     if (const std::string why = change.unfit(*app); !why.empty()) {
-      return say_unfit(session, common.json, why);
+      const auto answered = answered_before(session, options, change);
+      if (!answered) return answered.error();
+      if (!*answered) return say_unfit(session, common.json, why);
     }
   }
   // A dry run does nothing that a key would have to protect, and must not use it up.

@@ -16,12 +16,13 @@ struct Change {
   json::object body;   // the verb's own fields; the common ones are added
   // What --wait means after this outcome; the goal is filled in by perform().
   std::function<WaitFor(const json::object& outcome)> wait_for;
-  // Why it must not even be sent, by the app as it is now; nothing: it may. Not asked where unset.
+  // Why it must not be done, by the app as it is now; nothing: it may. Not asked where unset, nor
+  // for a dry run; the repeat of what was answered is sent all the same.
   std::function<std::string(const json::object& app)> unfit = {};
 };
 
 // Returns the ExitCode; everything has been said.
 [[nodiscard]] int perform(const Environment& environment, const CommonOptions& common,
-                          const ChangeOptions& options, Change change);
+                          const ChangeOptions& options, const Change& change);
 
 }  // namespace shunt::cli

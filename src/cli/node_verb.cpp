@@ -31,7 +31,7 @@ int NodeVerb::run(const Environment& environment) {
   change.wait_for = [this](const json::object& /*outcome*/) {
     return WaitFor{.pool = {}, .nodes = nodes_, .active = {}, .admin = admin_};
   };
-  return perform(environment, common_, options_, std::move(change));
+  return perform(environment, common_, options_, change);
 }
 
 std::vector<int> node_exit_codes() {

@@ -72,7 +72,7 @@ class Close final : public Verb {
                          "first, or close without --wait drained";
       };
     }
-    return perform(environment, common_, options_, std::move(change));
+    return perform(environment, common_, options_, change);
   }
 
  private:

@@ -45,7 +45,7 @@ class Rollback final : public Verb {
                      .active = active,
                      .admin = {}};
     };
-    return perform(environment, common_, options_, std::move(change));
+    return perform(environment, common_, options_, change);
   }
 
  private:

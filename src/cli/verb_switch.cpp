@@ -53,7 +53,7 @@ class Switch final : public Verb {
                      .active = pool_,
                      .admin = {}};
     };
-    return perform(environment, common_, options_, std::move(change));
+    return perform(environment, common_, options_, change);
   }
 
  private:

@@ -106,14 +106,51 @@ TEST(Waiting, EndsWhenThePoolIsDrained) {
 TEST(Waiting, ForALivePoolToDrainIsRefusedBeforeAnythingIsClosed) {
   ScriptedDaemon daemon(in_turn({http(200, answers::app(903))}));
   for (const char* line :
-       {"close --pool green --wait drained", "close --pool green --wait drained --json",
-        "close --pool green --wait drained --dry-run"}) {
+       {"close --pool green --wait drained", "close --pool green --wait drained --json"}) {
     const Ran ran = run_at(daemon, line);
     EXPECT_EQ(ran.code, 3) << line;
     EXPECT_THAT(ran.out + ran.err, HasSubstr("green is live, and a live pool does not drain"))
         << line;
   }
   for (const SeenRequest& request : daemon.seen()) EXPECT_EQ(request.method, "GET");
+}
+
+// The close of green under the key K was answered before, or not; green is live.
+ScriptedDaemon::Handler knowing_the_key(bool known) {
+  return [known](const SeenRequest& request) {
+    if (request.method == "GET") return http(200, answers::app(903));
+    return http(200, R"({"kind": "done", "changed": true, "dry_run": false, "replayed": )" +
+                         std::string(known ? "true" : "false") +
+                         R"(, "app": "web", "message": "7 connections of green closed",
+                         "active": "blue", "epoch": 41, "receipt": null, "nodes": [], "closed": 7})");
+  };
+}
+
+TEST(Waiting, TheRepeatOfACloseIsNotRefusedThoughItsPoolIsLiveNow) {
+  ScriptedDaemon daemon(knowing_the_key(true));
+  const Ran ran = run_at(daemon, "close --pool green --wait drained --key K");
+  EXPECT_THAT(ran.out, HasSubstr("7 connections of green closed"));
+  EXPECT_THAT(ran.out, HasSubstr("the first outcome of this key"));
+  EXPECT_EQ(ran.code, 1) << "it cannot be waited for";
+  EXPECT_THAT(ran.err, HasSubstr("an active pool does not drain"));
+}
+
+TEST(Waiting, AKeyAloneClosesNothingOfALivePool) {
+  ScriptedDaemon daemon(knowing_the_key(false));
+  const Ran ran = run_at(daemon, "close --pool green --wait drained --key K");
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_THAT(ran.err, HasSubstr("green is live, and a live pool does not drain"));
+  for (const SeenRequest& request : daemon.seen()) {
+    EXPECT_TRUE(request.method == "GET" ||
+                request.body.find("\"dry_run\":true") != request.body.npos)
+        << request.body;
+  }
+}
+
+TEST(Waiting, ADryRunWaitsForNothingSoItIsNotRefused) {
+  ScriptedDaemon daemon(knowing_the_key(false));
+  const Ran ran = run_at(daemon, "close --pool green --wait drained --dry-run");
+  EXPECT_EQ(ran.code, 0) << ran.err;
 }
 
 TEST(Waiting, ShowsProgressOnATerminal) {

@@ -82,6 +82,18 @@ TEST(DryRun, ForetellsThatDecisionsCannotBePersisted) {
   EXPECT_EQ(rig.run(command).kind, OutcomeKind::kDone);
 }
 
+// The command line asks so whether a repeat would do anything.
+TEST(DryRun, UnderTheKeyOfWhatWasAnsweredIsThatAnswer) {
+  ControlRig rig;
+  rig.start();
+  Command command = test::close_pool("blue", 0);
+  command.key = "close-7";
+  ASSERT_FALSE(rig.run(command).replayed);
+  EXPECT_TRUE(rig.run(dry_run(command)).replayed);
+  command.key = "close-8";
+  EXPECT_FALSE(rig.run(dry_run(command)).replayed);
+}
+
 TEST(DryRun, OfWhatAlreadyIsDoesNotUseUpItsKey) {
   ControlRig rig;
   rig.start();
