@@ -62,12 +62,14 @@ class Connections final : public Verb {
   [[nodiscard]] int run(const Environment& environment) override {
     const Session session(environment, common_);
     std::vector<std::string> apps{common_.app};
+    bool several = false;  // of the daemon, whichever have what is asked for
     if (common_.app == "-") {
       const auto status = session.fetch("/v1/status", shape::kStatus);
       if (!status) return status.error();
       std::vector<std::string> holding = apps_with(*status);
+      several = apps_of(*status).size() > 1;
       // With one app the daemon says what is wrong with a name.
-      if (!holding.empty() || apps_of(*status).size() > 1) apps = std::move(holding);
+      if (!holding.empty() || several) apps = std::move(holding);
     }
     if (apps.empty()) {
       const std::string detail = "no app has " + what_is_asked();
@@ -78,7 +80,7 @@ class Connections final : public Verb {
       }
       return kFailed;
     }
-    return apps.size() == 1 ? show_one(session, apps.front()) : show_all(session, apps);
+    return several ? show_all(session, apps) : show_one(session, apps.front());
   }
 
  private:

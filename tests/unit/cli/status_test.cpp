@@ -10,6 +10,7 @@ namespace shunt::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using ::testing::Not;
 
 Ran status_of(const std::string& apps, const std::string& arguments,
@@ -170,6 +171,18 @@ TEST(SeveralApps, LackingThePoolOrNodeAreLeftOut) {
   const Ran ran = run_at(daemon, "connections --pool purple --node n9");
   EXPECT_EQ(ran.code, 1);
   EXPECT_EQ(ran.err, "not found: no app has the pool purple with the node n9\n");
+}
+
+// A script must not have to know which apps have the pool.
+TEST(SeveralApps, AreNamedInEachLineAlsoWhereOnlyOneHasThePool) {
+  ScriptedDaemon daemon(two_apps);
+  EXPECT_THAT(run_at(daemon, "connections --pool blue --json").out,
+              HasSubstr("}]}\n{\"app\":\"web\","));
+  EXPECT_THAT(run_at(daemon, "connections --pool red --json").out,
+              StartsWith("{\"app\":\"web\",\"matched\":1,"));
+  EXPECT_THAT(run_at(daemon, "connections --pool red").out, StartsWith("APP  ID  "));
+  EXPECT_THAT(run_at(daemon, "connections --pool red --app web --json").out,
+              StartsWith("{\"matched\": 1,"));
 }
 
 TEST(SeveralApps, AreAllComparedWithTheFile) {
