@@ -175,21 +175,13 @@ class Requests {
 
   void visit(CancelClose& cancel, Relay& relay) noexcept {
     if (relay.close_at != 0) {
-      const bool stays = cancel.all ? accounted_for(cancel, relay)  //
-                                    : relay.close_cause != cancel.cause;
-      if (!stays) relay.close_at = 0;  // the timer may stay set; it finds nothing to do
-      if (stays && !cancel.all) return;
+      if (!cancel.all && relay.close_cause != cancel.cause) return;
+      relay.close_at = 0;  // the timer may stay set; it finds nothing to do
     }
     for (const CloseOrder& order : cancel.others) {
       if (relay.state != RelayState::kEstablished) return;
       if (!called_off(order) && matches(relay, order.filter)) mark(order, relay);
     }
-  }
-
-  [[nodiscard]] bool accounted_for(const CancelClose& cancel, const Relay& relay) const noexcept {
-    return std::any_of(cancel.others.begin(), cancel.others.end(), [&](const CloseOrder& order) {
-      return order.cause == relay.close_cause && !called_off(order) && matches(relay, order.filter);
-    });
   }
 
   // StopWorker: closes what is left, a bounded number a turn.

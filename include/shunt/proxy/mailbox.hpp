@@ -84,8 +84,8 @@ struct CancelClose {
   RelayFilter filter;
   CloseCause cause = CloseCause::kDrainDeadline;
   std::vector<CloseOrder> others;
-  // For a worker that has missed requests: a mark of whatever cause is taken back unless one of
-  // `others` accounts for it, and those mark what has a later mark or none.
+  // For a worker that has missed requests: marks of every cause go, and `others` mark anew in the
+  // time that is left. A mark does not tell which order set it, and that one may have ended.
   bool all = false;
   std::atomic<bool> done{false};
 };

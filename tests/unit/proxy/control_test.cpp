@@ -239,13 +239,13 @@ TEST(Control, AWorkerThatMissedRequestsIsBroughtInLineWithTheOrdersThatHold) {
     return survey.marked[0];
   };
   EXPECT_EQ(marked(), 4U);
-  // The order of the four holds: they keep their marks, and the others get theirs.
+  // The order of the four holds: they are marked as the others are.
   CancelClose whole;
   whole.all = true;
   whole.others.push_back({.filter = {}, .over = 1000 * kSecond});
   plane.ask(whole);
   EXPECT_EQ(marked(), 10U);
-  // One of another cause does not account for them.
+  // One that is not about them leaves them without.
   CancelClose other;
   other.all = true;
   other.others.push_back({.filter = {.accepted_before = 1}, .cause = CloseCause::kDrainDeadline});

@@ -66,6 +66,10 @@ class Connection {
     }
   }
   [[nodiscard]] std::uint64_t turns() const { return turns_; }
+  void ask(const Request& request) {
+    EXPECT_TRUE(mailbox_.push(request));
+    settle();
+  }
   // Why it was closed; nothing while it is open.
   std::optional<CloseCause> cause() {
     ConnectionEnd end;
@@ -250,6 +254,26 @@ TEST(Stalled, DoesNotCountTheTimeThatConnectingTook) {
   EXPECT_EQ(one.cause(), std::nullopt);
   one.pass(kSecond);
   EXPECT_EQ(one.cause(), CloseCause::kStalled);
+}
+
+// A node's drain was to close in 30 s and has been moved, its pool's goes on for an hour: the mark
+// of the one is not the other's, though their cause is the same.
+TEST(Marks, OfAnOrderThatHasEndedDoNotFireWhereAWorkerIsBroughtInLine) {
+  Connection one({});
+  CloseRelays ended;
+  ended.order = {.filter = {.node = 0}, .over = 30 * kSecond, .cause = CloseCause::kDrainDeadline};
+  one.ask(&ended);
+  ASSERT_EQ(ended.matched, 1U);
+  CancelClose whole;
+  whole.all = true;
+  whole.others.push_back(
+      {.filter = {.pool = 0}, .over = 3600 * kSecond, .cause = CloseCause::kDrainDeadline});
+  one.ask(&whole);
+  ASSERT_TRUE(whole.done);
+  one.pass(60 * kSecond);
+  EXPECT_EQ(one.cause(), std::nullopt);
+  one.pass(3600 * kSecond);
+  EXPECT_EQ(one.cause(), CloseCause::kDrainDeadline);
 }
 
 }  // namespace
