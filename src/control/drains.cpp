@@ -159,6 +159,7 @@ void Drains::cancel_closing(const RelayFilter& target, base::Instant now) {
     return true;
   });
   take_back(target, CloseCause::kClosed, now);
+  bring_in_line();
 }
 
 // It has nothing left to end, or its time is over and every worker knows of it.
@@ -208,7 +209,11 @@ void Drains::take_back(const RelayFilter& target, CloseCause cause, base::Instan
     request->others = others;
     return request;
   });
-  mail_.pump();  // one that is behind has as much of a hurry
+  taken_back_ = true;
+}
+
+void Drains::bring_in_line() {
+  if (std::exchange(taken_back_, false)) mail_.pump();
 }
 
 proxy::CloseOrder Drains::request_of(const Order& order, base::Duration over) {

@@ -83,6 +83,10 @@ class Drains {
                    base::Instant now);
   void cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now);
 
+  // After any number of these and of begin_node(), where marks were taken back: a worker that is
+  // behind has as much of a hurry as the others, and costs as much as all orders together.
+  void bring_in_line();
+
   // Publishes what was cancelled since: apart, since a rollback must not wait for that.
   void tell_cancelled();
 
@@ -158,6 +162,7 @@ class Drains {
   std::vector<Order> orders_;
   std::uint64_t ids_ = 0;
   MarkMail mail_;
+  bool taken_back_ = false;                               // since the last bring_in_line()
   std::vector<std::pair<Order, std::string>> cancelled_;  // and by what, not told yet
   std::vector<base::Instant>
       oldest_;  // by slot: accept of the oldest connection; 0: none or unknown

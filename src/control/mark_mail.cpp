@@ -19,15 +19,21 @@ MarkMail::~MarkMail() {
 
 void MarkMail::pump() {
   std::erase_if(sent_, [this](const Sent& sent) { return !open(sent); });
-  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
-    for (traffic::AppId app = 0; app < apps_; ++app) {
-      if (!behind(worker, app)) continue;
-      auto request = std::make_unique<proxy::CancelClose>();
-      request->filter.app = app;
-      request->others = whole_(app);
-      request->all = true;
-      if (!post(worker, app, std::move(request))) break;  // for the other apps there is no room
+  std::vector<bool> full(data_plane_.workers(), false);
+  for (traffic::AppId app = 0; app < apps_; ++app) {
+    std::unique_ptr<proxy::CancelClose> request;  // what one had no room for is the next one's
+    for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+      if (!behind(worker, app) || full[worker]) continue;
+      if (request == nullptr) {
+        request = std::make_unique<proxy::CancelClose>();
+        request->filter.app = app;
+        request->others = whole_(app);
+        request->all = true;
+      }
+      full[worker] = !post(worker, app, request);
+      if (full[worker]) continue;
       behind_[worker * apps_ + app] = false;
+      request.reset();  // also where the worker has ended, which takes none
     }
   }
 }

@@ -35,14 +35,16 @@ class MarkMail {
   void send(traffic::AppId app, const Make& make) {
     for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
       if (behind(worker, app)) continue;
-      if (!post(worker, app, make())) missed(worker, app);
+      auto request = make();
+      if (!post(worker, app, request)) missed(worker, app);
     }
   }
   // The worker has not got, or may not have, what it was asked by other means.
   void missed(std::uint32_t worker, traffic::AppId app) noexcept {
     behind_[worker * apps_ + app] = true;
   }
-  // Brings those in line that are behind and have room, and frees what was answered.
+  // Brings those in line that are behind and have room, and frees what was answered. All orders of
+  // an app are put together for that even where none has room, so this is for once a command.
   void pump();
   // Every worker has answered all that there was for it about the app.
   [[nodiscard]] bool settled(traffic::AppId app) const noexcept;
@@ -56,8 +58,9 @@ class MarkMail {
     Owner request;
   };
 
+  // Takes the request where there is room for it, or nobody to take it.
   template <class R>
-  bool post(std::uint32_t worker, traffic::AppId app, std::unique_ptr<R> request) {
+  bool post(std::uint32_t worker, traffic::AppId app, std::unique_ptr<R>& request) {
     if (data_plane_.ended(worker)) return true;  // it has nothing left that could be marked
     if (!data_plane_.send(worker, request.get())) return false;
     const std::atomic<bool>* done = &request->done;

@@ -304,6 +304,7 @@ void Switchboard::cancel_drains(const Running& run) {
   for (const auto& [slot, state] : plan.admin) {
     if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, "ready", run.published);
   }
+  drains_.bring_in_line();
 }
 
 void Switchboard::finish() {
@@ -356,6 +357,7 @@ void Switchboard::begin_drains(const Running& run) {
   for (const traffic::NodeSlot slot : run.plan.drains) {
     drains_.begin_node(slot, deadline, options.close_over, now);
   }
+  drains_.bring_in_line();
 }
 
 }  // namespace shunt::control

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "shunt/base/limits.hpp"
+#include "src/control/mark_mail.hpp"
 #include "tests/unit/control/control_rig.hpp"
 
 namespace shunt::control {
@@ -427,6 +428,53 @@ TEST(Marks, ThatFoundAMailboxFullAreSentAsTheyHoldWhenThereIsRoom) {
   EXPECT_TRUE(whole.all);
   ASSERT_THAT(whole.others, SizeIs(1)) << "the pool is live again, its order has ended";
   EXPECT_EQ(whole.others[0].filter.node, 0U);
+}
+
+TEST(Marks, OfAWorkerThatIsBehindAreSentOnceACommandNotOnceANode) {
+  ControlRig rig;
+  rig.with_connections();
+  for (const traffic::NodeSlot slot : {2, 3}) {
+    rig.data_plane->bump(1).nodes[slot].established.add(1);  // of green
+  }
+  auto& behind = rig.data_plane->worker[0];
+  behind.full = true;
+  rig.run(drain_command({"g1", "g2"}, 0));
+  // Answered before this returns, so that no look at the drains, now and then, comes between.
+  const auto tries = [&](Command command) {
+    behind.turned_away = 0;
+    EXPECT_TRUE(rig.apply(test::not_durable(std::move(command)))->has_value());
+    return behind.turned_away;
+  };
+  EXPECT_EQ(tries(drain_command({"g1", "g2"}, 3600 * base::kSecond)), 1U);
+  rig.run(drain_command({"g1", "g2"}, 0));
+  EXPECT_EQ(tries(admin_command({"g1", "g2"}, AdminState::kReady)), 1U);
+}
+
+TEST(Marks, OfManyWorkersThatAreBehindArePutTogetherOnce) {
+  ControlRig rig;
+  rig.start();
+  auto& worker = rig.data_plane->worker;
+  std::uint32_t put_together = 0;
+  MarkMail mail(*rig.data_plane, 1, [&](traffic::AppId) {
+    ++put_together;
+    return std::vector<proxy::CloseOrder>(7);
+  });
+  for (const std::uint32_t index : {0, 1}) {
+    mail.missed(index, 0);
+    worker[index].full = true;
+  }
+  mail.pump();
+  EXPECT_EQ(put_together, 1U);
+  worker[0].full = false;
+  mail.pump();
+  EXPECT_EQ(put_together, 3U) << "one was taken";
+  EXPECT_THAT(rig.data_plane->closes, SizeIs(1));
+  EXPECT_FALSE(mail.settled(0));
+  worker[1].full = false;
+  mail.pump();
+  ASSERT_THAT(rig.data_plane->closes, SizeIs(2));
+  for (const SeenClose& close : rig.data_plane->closes) EXPECT_THAT(close.others, SizeIs(7));
+  EXPECT_TRUE(mail.settled(0));
 }
 
 }  // namespace

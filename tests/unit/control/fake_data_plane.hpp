@@ -27,6 +27,7 @@ struct FakeWorker {
   std::vector<std::pair<traffic::NodeSlot, base::Instant>> oldest;
   std::deque<proxy::ConnectOutcome> outcomes;
   std::vector<proxy::Request> unanswered;
+  std::uint32_t turned_away = 0;  // CancelCloses with `all` that found it full
 };
 
 struct SeenClose {
@@ -96,7 +97,11 @@ class FakeDataPlane final : public proxy::DataPlane {
     }
   }
   [[nodiscard]] bool send(std::uint32_t index, const proxy::Request& request) noexcept override {
-    if (worker[index].full) return false;
+    if (worker[index].full) {
+      const auto* cancel = std::get_if<proxy::CancelClose*>(&request);
+      if (cancel != nullptr && (*cancel)->all) ++worker[index].turned_away;
+      return false;
+    }
     if (worker[index].answers) {
       answer(index, request);
     } else {
