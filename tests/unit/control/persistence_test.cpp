@@ -243,9 +243,18 @@ TEST(Persistence, KilledBetweenAnyTwoStepsTheLastAcknowledgedDecisionOrTheOneInP
   rig.medium->when_syncing(snap);
   start_settled(rig);
   recording = true;
+  // Noted as the answer goes out: just after it the thread that writes hears of it.
+  const auto run_noted = [&](Command command) {
+    bool answered = false;
+    rig.plane->apply(std::move(command), [&](const Outcome& outcome) {
+      acknowledged = outcome.epoch;
+      answered = true;
+    });
+    rig.run_until([&] { return answered; });
+  };
   for (int turn = 0; turn < 3; ++turn) {
-    acknowledged = rig.switch_to("green").epoch;
-    acknowledged = rig.rollback().epoch;
+    run_noted(switch_command("green"));
+    run_noted(rollback_command());
   }
   Command command = not_durable(switch_command("green"));
   rig.run(command);  // promised nothing: does not count as acknowledged
