@@ -134,20 +134,24 @@ void Drains::closing_asked(const Closing& closing, std::uint64_t marked,
   const auto order = std::find_if(orders_.begin(), orders_.end(),
                                   [&](const Order& each) { return each.id == closing.id; });
   if (order == orders_.end()) return;  // it has been cancelled
-  if (missed.empty() && (order->over == 0 || marked == 0)) {
+  const bool one = order->target.connection != 0;
+  if (missed.empty() ? order->over == 0 || marked == 0 : one && order->over == 0 && marked != 0) {
     orders_.erase(order);
     return;
   }
   order->asked = false;
   order->marked = marked;
-  for (const std::uint32_t worker : missed) mail_.missed(worker, order->target.app);
+  for (const std::uint32_t worker : missed) {
+    mail_.missed(worker, order->target.app);
+    if (!one) order->marked += held_by(worker, order->target);
+  }
 }
 
 std::optional<std::uint64_t> Drains::closing_left(const RelayFilter& target) const {
   std::optional<std::uint64_t> left;
   for (const Order& order : orders_) {
     if (!order.closing() || !same(order.target, target)) continue;
-    left = std::max(left.value_or(0), order.marked);
+    left = std::max(left.value_or(0), left_of(order));
   }
   return left;
 }
@@ -165,9 +169,20 @@ void Drains::cancel_closing(const RelayFilter& target, base::Instant now) {
 // It has nothing left to end, or its time is over and every worker knows of it.
 bool Drains::is_over(const Order& closing, base::Instant now) const {
   if (closing.asked) return false;
+  if (closing.over == 0) return left_of(closing) == 0;
   if (closing.gone || (closing.target.connection == 0 && held(closing.target) == 0)) return true;
-  const base::Instant end = closing.close_until + (closing.over == 0 ? 0 : kClosingSlack);
-  return now >= end && mail_.settled(closing.target.app);
+  return now >= closing.close_until + kClosingSlack && mail_.settled(closing.target.app);
+}
+
+std::optional<std::uint32_t> Drains::awaited(base::Instant now) const {
+  for (const Order& order : orders_) {
+    const base::Instant end = order.close_until + (order.over == 0 ? 0 : kClosingSlack);
+    if (!order.closing() || order.asked || now < end) continue;
+    for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+      if (!mail_.settled(worker, order.target.app)) return worker;
+    }
+  }
+  return std::nullopt;
 }
 
 // ---- The end of orders before they are through.

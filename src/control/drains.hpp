@@ -69,6 +69,8 @@ class Drains {
   };
   [[nodiscard]] std::optional<Closing> begin_closing(const proxy::RelayFilter& target,
                                                      base::Instant begun, base::Duration over);
+  // The first worker for whose answer closings stay that are through elsewhere; empty: none does.
+  [[nodiscard]] std::optional<std::uint32_t> awaited(base::Instant now) const;
   // So many were marked. missed: the workers that have not answered in time.
   void closing_asked(const Closing& closing, std::uint64_t marked,
                      const std::vector<std::uint32_t>& missed);
@@ -118,11 +120,13 @@ class Drains {
     bool gone = false;         // there are none any more
     [[nodiscard]] bool closing() const noexcept { return cause == proxy::CloseCause::kClosed; }
   };
-  // A survey of an app, and which closings it can tell to be over.
+  // A survey of an app, and which closings it counts.
   struct Surveyed {
     traffic::AppId app = 0;
     std::vector<std::uint64_t> closings;  // ids of orders
     std::vector<std::uint64_t> wanted;    // ids of connections, rising
+    std::vector<bool> behind;             // by worker: it may lack marks
+    bool settled = false;                 // no worker lacks marks
   };
   Order& add(Order order);
   void begin(const Order& drain, bool keeps_deadline, base::Instant now);
@@ -148,9 +152,11 @@ class Drains {
   void add_age(DrainStatus& status, traffic::NodeSlot slot, base::Instant now) const;
   void survey();
   template <class Surveys>
-  void take_survey(const Surveyed& about, const Surveys& surveys);
-  [[nodiscard]] std::uint64_t marked_of(const proxy::RelayFilter& target,
-                                        const std::vector<std::uint64_t>& by_slot) const;
+  void take_survey(const Surveyed& about, const Surveys& surveys, bool complete);
+  template <class Each>
+  [[nodiscard]] std::uint64_t sum_over(const proxy::RelayFilter& target, const Each& each) const;
+  [[nodiscard]] std::uint64_t held_by(std::uint32_t worker, const proxy::RelayFilter& target) const;
+  [[nodiscard]] std::uint64_t left_of(const Order& closing) const;
   [[nodiscard]] bool is_over(const Order& closing, base::Instant now) const;
 
   const traffic::Model& model_;

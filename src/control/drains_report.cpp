@@ -60,10 +60,13 @@ void Drains::survey() {
     asked[app] = true;
     Surveyed about;
     about.app = app;
-    // Where a worker has not taken all marks yet, one without a mark says nothing.
+    about.settled = mail_.settled(app);
+    for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+      about.behind.push_back(mail_.behind(worker, app));
+    }
     for (const Order& closing : orders_) {
       if (closing.target.app != app || !closing.closing() || closing.asked) continue;
-      if (mail_.settled(app)) about.closings.push_back(closing.id);
+      if (closing.over != 0) about.closings.push_back(closing.id);
       if (closing.target.connection != 0) about.wanted.push_back(closing.target.connection);
     }
     std::sort(about.wanted.begin(), about.wanted.end());
@@ -81,30 +84,41 @@ void Drains::survey() {
         kAnswerBound,
         [this, about](const auto& surveys, bool complete) {
           --surveys_running_;
-          if (complete) take_survey(about, surveys);
+          take_survey(about, surveys, complete);
         });
   }
 }
 
 template <class Surveys>
-void Drains::take_survey(const Surveyed& about, const Surveys& surveys) {
-  std::vector<std::uint64_t> marked(model_.slots, 0);
-  for (traffic::NodeSlot slot = 0; slot < model_.slots; ++slot) {
+void Drains::take_survey(const Surveyed& about, const Surveys& surveys, bool complete) {
+  for (traffic::NodeSlot slot = 0; complete && slot < model_.slots; ++slot) {
     if (places_[slot].app != about.app) continue;
     base::Instant oldest = 0;
     for (const auto& survey : surveys) {
       const base::Instant accepted = survey->oldest[slot];
       if (accepted != 0 && (oldest == 0 || accepted < oldest)) oldest = accepted;
-      marked[slot] += survey->marked[slot];
     }
     oldest_[slot] = oldest;
+  }
+  // Not to be looked at while the worker may still write it.
+  std::vector<bool> answered;
+  for (const auto& survey : surveys) {
+    answered.push_back(survey->done.load(std::memory_order_acquire));
   }
   for (Order& closing : orders_) {
     const auto& known = about.closings;
     if (std::find(known.begin(), known.end(), closing.id) == known.end()) continue;
     if (closing.target.connection == 0) {
-      closing.marked = marked_of(closing.target, marked);
-    } else {
+      // A worker that lacks marks or is silent still has to end all that it holds. Marks of other
+      // orders count with these: each connection has one, and goes by it.
+      closing.marked = 0;
+      for (std::uint32_t worker = 0; worker < surveys.size(); ++worker) {
+        closing.marked += !answered[worker] || about.behind[worker]
+                              ? held_by(worker, closing.target)
+                              : sum_over(closing.target,
+                                         [&](auto slot) { return surveys[worker]->marked[slot]; });
+      }
+    } else if (complete && about.settled) {
       const auto& ids = about.wanted;
       const auto at =
           std::lower_bound(ids.begin(), ids.end(), closing.target.connection) - ids.begin();
@@ -112,19 +126,36 @@ void Drains::take_survey(const Surveyed& about, const Surveys& surveys) {
       closing.marked = std::any_of(surveys.begin(), surveys.end(),
                                    [&](const auto& survey) { return survey->found[position]; });
     }
-    closing.gone = closing.marked == 0;
+    // Where a worker has not taken all marks yet, one without a mark says nothing.
+    closing.gone = complete && about.settled && closing.marked == 0;
   }
 }
 
-// Marks of other orders count with them: each connection has one, and goes by it.
-std::uint64_t Drains::marked_of(const RelayFilter& target,
-                                const std::vector<std::uint64_t>& by_slot) const {
-  if (target.node != traffic::kNoSlot) return by_slot[target.node];
+template <class Each>
+std::uint64_t Drains::sum_over(const RelayFilter& target, const Each& each) const {
+  if (target.node != traffic::kNoSlot) return each(target.node);
   std::uint64_t sum = 0;
   for (const traffic::Node& node : model_.apps[target.app].pools[target.pool].nodes) {
-    sum += by_slot[node.slot];
+    sum += each(node.slot);
   }
   return sum;
+}
+
+std::uint64_t Drains::held_by(std::uint32_t worker, const RelayFilter& target) const {
+  return sum_over(
+      target, [&](traffic::NodeSlot slot) { return load_of(data_plane_, worker, slot).held(); });
+}
+
+// One at once is through where its worker has answered: the others still hold theirs, or may.
+std::uint64_t Drains::left_of(const Order& closing) const {
+  if (closing.over != 0) return closing.marked;
+  const traffic::AppId app = closing.target.app;
+  if (closing.target.connection != 0) return mail_.settled(app) ? 0 : 1;
+  std::uint64_t left = 0;
+  for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
+    if (!mail_.settled(worker, app)) left += held_by(worker, closing.target);
+  }
+  return left;
 }
 
 std::string Drains::ending(traffic::AppId app) const {
@@ -198,7 +229,7 @@ std::vector<ClosingStatus> Drains::closings(traffic::AppId app, base::Instant no
     }
     ClosingStatus& status = all[position];
     const base::Duration left = order.close_until > now ? order.close_until - now : 0;
-    status.remaining = std::max(status.remaining, order.marked);
+    status.remaining = std::max(status.remaining, left_of(order));
     if (left >= status.ends_in) status.over = order.over;
     status.ends_in = std::max(status.ends_in, left);
   }

@@ -10,12 +10,17 @@ NodeLoad& NodeLoad::operator+=(const NodeLoad& other) noexcept {
   return *this;
 }
 
+NodeLoad load_of(const proxy::DataPlane& data_plane, std::uint32_t worker,
+                 traffic::NodeSlot slot) noexcept {
+  const proxy::NodeCounters& counters = data_plane.counters(worker).nodes[slot];
+  return {counters.established.get(), counters.connecting.get(), counters.connections.get(),
+          counters.connect_errors.get()};
+}
+
 NodeLoad load_of(const proxy::DataPlane& data_plane, traffic::NodeSlot slot) noexcept {
   NodeLoad load;
   for (std::uint32_t worker = 0; worker < data_plane.workers(); ++worker) {
-    const proxy::NodeCounters& counters = data_plane.counters(worker).nodes[slot];
-    load += {counters.established.get(), counters.connecting.get(), counters.connections.get(),
-             counters.connect_errors.get()};
+    load += load_of(data_plane, worker, slot);
   }
   return load;
 }

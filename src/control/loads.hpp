@@ -26,6 +26,9 @@ struct ServiceLoad {
 };
 
 [[nodiscard]] NodeLoad load_of(const proxy::DataPlane& data_plane, traffic::NodeSlot slot) noexcept;
+// Of one worker.
+[[nodiscard]] NodeLoad load_of(const proxy::DataPlane& data_plane, std::uint32_t worker,
+                               traffic::NodeSlot slot) noexcept;
 [[nodiscard]] NodeLoad load_of(const proxy::DataPlane& data_plane,
                                const traffic::Pool& pool) noexcept;
 [[nodiscard]] ServiceLoad service_load(const proxy::DataPlane& data_plane,

@@ -40,10 +40,16 @@ void MarkMail::pump() {
 
 bool MarkMail::settled(traffic::AppId app) const noexcept {
   for (std::uint32_t worker = 0; worker < data_plane_.workers(); ++worker) {
-    if (behind(worker, app) && !data_plane_.ended(worker)) return false;
+    if (!settled(worker, app)) return false;
   }
-  return std::none_of(sent_.begin(), sent_.end(),
-                      [&](const Sent& sent) { return sent.app == app && open(sent); });
+  return true;
+}
+
+bool MarkMail::settled(std::uint32_t worker, traffic::AppId app) const noexcept {
+  if (data_plane_.ended(worker)) return true;
+  return !behind(worker, app) && std::none_of(sent_.begin(), sent_.end(), [&](const Sent& sent) {
+    return sent.worker == worker && sent.app == app && open(sent);
+  });
 }
 
 }  // namespace shunt::control

@@ -48,6 +48,12 @@ class MarkMail {
   void pump();
   // Every worker has answered all that there was for it about the app.
   [[nodiscard]] bool settled(traffic::AppId app) const noexcept;
+  // As much of one worker.
+  [[nodiscard]] bool settled(std::uint32_t worker, traffic::AppId app) const noexcept;
+  // The worker has not been sent all that there is for it about the app.
+  [[nodiscard]] bool behind(std::uint32_t worker, traffic::AppId app) const noexcept {
+    return behind_[worker * apps_ + app];
+  }
 
  private:
   using Owner = std::unique_ptr<void, void (*)(void*)>;
@@ -67,9 +73,6 @@ class MarkMail {
     sent_.push_back({worker, app, done,
                      Owner(request.release(), [](void* gone) { delete static_cast<R*>(gone); })});
     return true;
-  }
-  [[nodiscard]] bool behind(std::uint32_t worker, traffic::AppId app) const noexcept {
-    return behind_[worker * apps_ + app];
   }
   [[nodiscard]] bool open(const Sent& sent) const noexcept {
     return !data_plane_.ended(sent.worker) && !sent.done->load(std::memory_order_acquire);

@@ -61,9 +61,13 @@ void Switchboard::close_connections() {
     Outcome outcome = std::move(run.plan.outcome);
     outcome.kind = OutcomeKind::kUnavailable;
     outcome.message = "nothing changed: too many closings run already";
-    outcome.reasons = {{"busy", over == 0 ? "a worker does not answer, see shunt status"
-                                          : "name the pool or the node instead, or close without "
-                                            "a time"}};
+    std::string why = over == 0 ? "see shunt status"
+                                : "name the pool or the node instead, or close without a time";
+    if (const auto worker = drains_.awaited(base::monotonic_now())) {
+      why = "worker " + std::to_string(*worker) +
+            " does not answer, and closings stay until it does; " + why;
+    }
+    outcome.reasons = {{"busy", std::move(why)}};
     return answer(std::move(outcome));
   }
   run.stage = Stage::kClosing;

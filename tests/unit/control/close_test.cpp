@@ -291,6 +291,57 @@ TEST(Close, StaysAnOrderUntilEveryWorkerHasAnswered) {
   EXPECT_EQ(whole->others[0].over, 0U);
 }
 
+TEST(Close, AtOnceHasLeftWhatWorkersHoldThatHaveNotAnswered) {
+  ControlRig rig;
+  rig.timing.adoption_wait = 5 * base::kMillisecond;
+  rig.with_connections();
+  rig.data_plane->worker[0].answers = false;
+  rig.data_plane->worker[1].matches = 500;
+  EXPECT_EQ(rig.run(close_pool("blue", 0)).closed, 500U);
+  ASSERT_THAT(rig.app().closings, SizeIs(1));
+  EXPECT_EQ(rig.app().closings[0].remaining, 1U) << "the 500 are closed";
+  Command cancel = close_pool("blue", 0);
+  cancel.cancel = cancel.dry_run = true;
+  EXPECT_THAT(rig.run(cancel).message, HasSubstr("1 connection would remain"));
+  rig.data_plane->bump(0).nodes[0].established.subtract(1);
+  rig.run_until([&] { return rig.app().closings.empty(); });
+  rig.data_plane->answer_all(0);
+}
+
+TEST(Close, OverATimeCountsOnWhileAWorkerDoesNotAnswer) {
+  ControlRig rig;
+  rig.timing.adoption_wait = 5 * base::kMillisecond;
+  rig.with_connections();
+  rig.data_plane->worker[0].answers = false;
+  rig.data_plane->worker[1].matches = 4;
+  rig.run(close_pool("blue", 600 * base::kSecond));
+  const auto left = [&] { return rig.app().closings.at(0).remaining; };
+  EXPECT_EQ(left(), 5U) << "4 are marked, and the silent worker holds one";
+  rig.data_plane->worker[1].marks = 1;  // of each of two nodes
+  const base::Instant end = base::monotonic_now() + 20 * base::kSecond;
+  rig.run_until([&] { return left() == 3 || base::monotonic_now() > end; });
+  EXPECT_EQ(left(), 3U);
+  rig.data_plane->worker[1].marks = 0;
+  rig.data_plane->answer_all(0);
+}
+
+TEST(Close, IsRefusedWithTheWorkerThatTheOthersWaitFor) {
+  for (const base::Duration over : {base::Duration{0}, base::kMillisecond}) {
+    ControlRig rig;
+    rig.timing.adoption_wait = base::kMillisecond;
+    rig.with_connections();
+    rig.data_plane->worker[0].answers = false;
+    for (std::size_t i = 0; i < base::kClosingsMax; ++i) rig.run(close_node("b1", over));
+    const base::Instant through = base::monotonic_now() + 2 * base::kSecond;
+    rig.run_until([&] { return over == 0 || base::monotonic_now() > through; });
+    const Outcome refused = rig.run(close_node("b1", over));
+    EXPECT_EQ(refused.kind, OutcomeKind::kUnavailable);
+    ASSERT_THAT(refused.reasons, SizeIs(1));
+    EXPECT_THAT(refused.reasons[0].message, HasSubstr("worker 0 does not answer"));
+    rig.data_plane->answer_all(0);
+  }
+}
+
 TEST(Close, OverATimeIsInTheStatusAndEndsWithTheLastOfItsConnections) {
   ControlRig rig;
   rig.with_connections();
