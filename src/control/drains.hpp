@@ -60,6 +60,9 @@ class Drains {
                   base::Duration over, base::Instant now);
   // The node's drain closes what is left, now or later.
   [[nodiscard]] bool has_deadline(traffic::NodeSlot slot) const noexcept;
+  // What else than their own drains closes connections of these nodes, now or later: "pool blue
+  // (drain deadline), node b1 (shunt close)". Closings of single connections are not among them.
+  [[nodiscard]] std::string closed_besides(const std::vector<traffic::NodeSlot>& slots) const;
   // `shunt close` is about to ask every worker to close these, spread over `over` (0: at once):
   // what it is to ask them. Only connections that are there at `begun`, so that one that takes it
   // late does not reach those that came after. Empty: too many run.
@@ -146,6 +149,7 @@ class Drains {
                              const proxy::RelayFilter& b) const noexcept;
   [[nodiscard]] std::uint64_t held(const proxy::RelayFilter& target) const;
   [[nodiscard]] std::string name_of(const proxy::RelayFilter& target) const;
+  [[nodiscard]] std::string ending_by(const Order& order) const;
   void announce(const Order& order, const char* type, std::string message,
                 std::vector<std::pair<std::string, std::string>> fields = {}) const;
   void add_closing(DrainStatus& status, const proxy::RelayFilter& target, base::Instant now) const;

@@ -162,9 +162,31 @@ std::string Drains::ending(traffic::AppId app) const {
   std::vector<std::string> items;
   for (const Order& order : orders_) {
     if (order.target.app != app || (order.deadline == 0 && order.close_until == 0)) continue;
-    const bool closing = order.closing();
-    items.push_back((order.target.connection != 0 ? "a connection" : name_of(order.target)) +
-                    (closing ? " (shunt close)" : " (drain deadline)"));
+    items.push_back(ending_by(order));
+  }
+  return listed(items, kEndingTold);
+}
+
+std::string Drains::ending_by(const Order& order) const {
+  return (order.target.connection != 0 ? "a connection" : name_of(order.target)) +
+         (order.closing() ? " (shunt close)" : " (drain deadline)");
+}
+
+std::string Drains::closed_besides(const std::vector<traffic::NodeSlot>& slots) const {
+  std::vector<std::string> items;
+  for (const Order& order : orders_) {
+    const RelayFilter& target = order.target;
+    if (target.connection != 0 || (order.deadline == 0 && order.close_until == 0)) continue;
+    const bool of_node = target.node != traffic::kNoSlot;
+    if (of_node && !order.closing()) continue;  // another node's, or the one that is meant
+    const bool covers = std::any_of(slots.begin(), slots.end(), [&](traffic::NodeSlot slot) {
+      const NodePlace& place = places_[slot];
+      return of_node ? target.node == slot : target.app == place.app && target.pool == place.pool;
+    });
+    if (!covers) continue;
+    std::string item = ending_by(order);
+    if (std::find(items.begin(), items.end(), item) == items.end())
+      items.push_back(std::move(item));
   }
   return listed(items, kEndingTold);
 }

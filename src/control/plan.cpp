@@ -223,7 +223,7 @@ class Decider {
   // What a drain says about the connections that are left, in the outcome and in words; empty:
   // nothing, what was said before stands.
   std::string set_terms() {
-    if (command_.no_deadline) return ": nothing is closed";
+    if (command_.no_deadline) return without_deadline();
     if (!command_.deadline) return {};
     const base::Duration over = app_.drain.close_over;
     plan_.outcome.deadline = command_.deadline;
@@ -232,6 +232,19 @@ class Decider {
            (*command_.deadline == 0 ? "now"
                                     : "after " + base::format_duration(*command_.deadline)) +
            (over == 0 ? "" : ", over " + base::format_duration(over));
+  }
+
+  // Their own deadlines are all that it takes back.
+  [[nodiscard]] std::string without_deadline() const {
+    const auto& nodes = resolved_.nodes;
+    const bool had = std::any_of(nodes.begin(), nodes.end(), [&](traffic::NodeSlot slot) {
+      return drains_.has_deadline(slot);
+    });
+    const bool one = nodes.size() == 1;
+    std::string terms = one ? ": no deadline of its own" : ": no deadlines of their own";
+    if (had) terms = one ? ": its deadline is taken back" : ": their deadlines are taken back";
+    const std::string besides = drains_.closed_besides(nodes);
+    return terms + (besides.empty() ? ", nothing is closed" : "; still closed by " + besides);
   }
 
   // Which kind of node the live pool would have none of, and has now; nullptr: neither. Where no

@@ -86,7 +86,7 @@ def test_a_drain_deadline_is_taken_back(daemon, origins):
         server.run("drain", going, "--deadline", "0s", check=True)
         assert server.node(going)["drain"]["closing"]
         done = server.run("drain", going, "--deadline", "none", check=True)
-        assert f"{going} is drain: nothing is closed" in done.stdout
+        assert f"{going} is drain: its deadline is taken back, nothing is closed" in done.stdout
         drain = server.node(going)["drain"]
         assert (drain["closing"], drain["deadline_in_ns"], drain["over_ns"]) == (False, None, None)
         event = server.events("node_admin")[-1]

@@ -170,7 +170,7 @@ TEST(Drain, HasItsDeadlineTakenBack) {
   none.no_deadline = true;
   const Outcome outcome = rig.run(none);
   EXPECT_TRUE(outcome.changed);
-  EXPECT_EQ(outcome.message, "b1 is drain: nothing is closed");
+  EXPECT_EQ(outcome.message, "b1 is drain: its deadline is taken back, nothing is closed");
   EXPECT_THAT(outcome.nodes, testing::ElementsAre("b1"));
   ASSERT_EQ(rig.data_plane->closes.size(), 2U) << "taken back on both workers";
   EXPECT_TRUE(rig.data_plane->closes[1].cancel);
@@ -182,8 +182,33 @@ TEST(Drain, HasItsDeadlineTakenBack) {
 
   const Outcome again = rig.run(none);
   EXPECT_FALSE(again.changed);
-  EXPECT_EQ(again.message, "b1 is drain already: nothing is closed");
+  EXPECT_EQ(again.message, "b1 is drain already: no deadline of its own, nothing is closed");
   EXPECT_EQ(drain().remaining, 2U);
+}
+
+TEST(Drain, ThatHasItsDeadlineTakenBackNamesWhatStillCloses) {
+  ControlRig rig;
+  rig.config.model.apps[0].drain.deadline = 3600 * base::kSecond;
+  rig.with_connections().switch_to("green");
+  for (auto& worker : rig.data_plane->worker) worker.matches = 1;
+  rig.run(test::close_node("b1", 600 * base::kSecond));
+  rig.run(test::close_node("b2", 600 * base::kSecond));
+  rig.run(test::close_node("b2", 700 * base::kSecond));
+  rig.run(drain_command({"b1", "b2"}, 60 * base::kSecond));
+  const auto without = [](std::vector<std::string> nodes) {
+    Command none = admin_command(std::move(nodes), AdminState::kDrain);
+    none.no_deadline = true;
+    return none;
+  };
+  EXPECT_EQ(rig.run(without({"b1"})).message,
+            "b1 is drain: its deadline is taken back; still closed by pool blue (drain deadline), "
+            "node b1 (shunt close)");
+  EXPECT_EQ(rig.run(without({"b1", "b2"})).message,
+            "b1, b2 are drain: their deadlines are taken back; still closed by pool blue (drain "
+            "deadline), node b1 (shunt close), node b2 (shunt close)");
+  rig.run(without({"g1"}));
+  EXPECT_EQ(rig.run(without({"g1"})).message,
+            "g1 is drain already: no deadline of its own, nothing is closed");
 }
 
 TEST(Drain, NamesNodesDeadlineAndPaceWhereverItIsTold) {
