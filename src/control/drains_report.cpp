@@ -102,6 +102,7 @@ void Drains::take_survey(const Surveyed& about, const Surveys& surveys, bool com
   }
   // Not to be looked at while the worker may still write it.
   std::vector<bool> answered;
+  answered.reserve(surveys.size());
   for (const auto& survey : surveys) {
     answered.push_back(survey->done.load(std::memory_order_acquire));
   }
