@@ -336,8 +336,9 @@ TEST(Persistence, ADecisionInProgressIsAcknowledgedByAskingForItAgain) {
   command.key = "release-7";
   (void)rig.apply(command);
   rig.run_until([&] { return rig.revision() == 2; });
-  rig.restart();
+  rig.kill();
   const std::string before = rig.medium->cache;
+  rig.start();
   const auto in_question = [&] { return rig.app().recovered_unacknowledged; };
   Command only_asks = switch_command("green");
   only_asks.dry_run = true;
