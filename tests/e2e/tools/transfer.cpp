@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -59,6 +61,7 @@ class Transfer {
     for (std::uint64_t i = 0; i < options_.parallel; ++i)
       clients.emplace_back([this] { run_clients(); });
     for (std::thread& client : clients) client.join();
+    wait_for_node_ends();
     ::shutdown(listener_.get(), SHUT_RDWR);  // ends accept()
     acceptor.join();
     report();
@@ -91,12 +94,26 @@ class Transfer {
       nodes.emplace_back([this, fd = std::move(socket)]() mutable {
         Hello hello;
         if (!read_hello(fd.get(), hello)) return;  // a health check
-        ++node_ends_;
+        count_node_end();
         const Plan plan = plan_of(options_.seed, hello.connection, options_.mean_bytes);
         failed(hello.connection, run_node(std::move(fd), options_.seed, hello.connection, plan));
       });
     }
     for (std::thread& node : nodes) node.join();
+  }
+
+  void count_node_end() {
+    const std::lock_guard lock(mutex_);
+    ++node_ends_;
+    arrived_.notify_one();
+  }
+
+  // A client that resets is through before its connection has reached the node, and what waits in
+  // the listener's queue ends with the listener.
+  void wait_for_node_ends() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait_for(lock, std::chrono::seconds(20),
+                      [this] { return node_ends_ >= options_.connections; });
   }
 
   void failed(std::uint64_t connection, const std::string& wrong) {
@@ -126,6 +143,7 @@ class Transfer {
   std::atomic<std::uint64_t> next_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> node_ends_{0};
+  std::condition_variable arrived_;  // another of node_ends_
   std::mutex mutex_;
   std::uint64_t failures_ = 0;
 };
