@@ -30,7 +30,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kFlagOfF
 }};
 
 std::string subject_of(const json::object& body, const json::object& reason) {
-  const std::string gate = text_at(reason, "gate");
+  std::string gate = text_at(reason, "gate");
   if (raw_at(body, "kind") != "bad_request") return gate;
   for (const auto& [field, flag] : kFlagOfField) {
     if (field == gate) return std::string(flag);

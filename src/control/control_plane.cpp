@@ -26,6 +26,7 @@ namespace {
 
 std::vector<traffic::PoolId> active_pools(const RestoredState& restored) {
   std::vector<traffic::PoolId> active;
+  active.reserve(restored.apps.size());
   for (const RestoredApp& app : restored.apps) active.push_back(app.release.active);
   return active;
 }
