@@ -91,7 +91,12 @@ struct Logger::Backend {
     logger->set_level(spdlog::level::trace);  // levels are checked before formatting
   }
 
-  // Declared so that the queue's thread ends, with the queue written, before the sink goes.
+  // The queue's thread ends first, with the queue written: every line in it holds the logger, which
+  // the thread would otherwise be the last to let go of.
+  ~Backend() { pool.reset(); }
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
   std::shared_ptr<DescriptorSink> sink;
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
