@@ -10,8 +10,8 @@ namespace shunt::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 Ran status_of(const std::string& apps, const std::string& arguments,
               const RunOptions& options = {}) {
