@@ -10,8 +10,10 @@
 //   node's drain    given anew with another deadline, later or none; the node is ready again
 //   pool's drain    the pool is live again
 //   pool's closing  the pool is live again: its connections are the production's
-//   node's or connection's closing    never by that; whoever named them meant them, whatever is
-//   live any closing     an operator cancels it (`shunt close --cancel`)
+//   any closing     an operator cancels it (`shunt close --cancel`)
+//
+// The closing of a node or connection outlives a switch: whoever named it meant it, whatever is
+// live.
 //
 // Then its marks are taken back, and the orders that go on mark what has lost its mark by that. An
 // order that ends is withdrawn, too: a worker that has not taken it by then leaves it. A closing is
