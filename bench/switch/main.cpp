@@ -1,7 +1,5 @@
 // ./dev bench switch: what a switch costs, and what it does to traffic, beside HAProxy and nginx.
-#include <fcntl.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -17,6 +15,7 @@
 #include "bench/switch/black_hole.hpp"
 #include "bench/switch/recording.hpp"
 #include "bench/switch/report.hpp"
+#include "bench/switch/yardstick.hpp"
 #include "shunt/base/units.hpp"
 
 namespace shunt::bench {
@@ -76,20 +75,6 @@ class Origins {
   std::vector<Process> processes_;
 };
 
-Spread measure_fdatasync(const std::string& directory) {
-  const UniqueFd file(
-      ::open((directory + "/fdatasync").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  const std::string block(4096, 'x');
-  std::vector<std::uint64_t> took;
-  for (int i = 0; i < 300; ++i) {
-    if (::pwrite(file.get(), block.data(), block.size(), 0) < 0) break;
-    const base::Instant before = base::monotonic_now();
-    if (::fdatasync(file.get()) != 0) break;
-    if (i >= 50) took.push_back(base::monotonic_now() - before);
-  }
-  return spread_of(std::move(took));
-}
-
 std::string machine() {
   utsname kernel;
   ::uname(&kernel);
@@ -139,6 +124,14 @@ std::string load_text(const LoadPlan& load, const Options& options) {
          " worker(s); balancer and load on different CPUs";
 }
 
+// The one whose commands ours are held against, or whichever there is.
+const Contestant& peer_of(const Options& options, const std::vector<Contestant>& contestants) {
+  const auto peer = std::find(options.balancers.begin(), options.balancers.end(), "haproxy");
+  return peer == options.balancers.end()
+             ? contestants.back()
+             : contestants[static_cast<std::size_t>(peer - options.balancers.begin())];
+}
+
 void compare(const Options& options, Scene scene, LoadPlan load, Report& report) {
   std::vector<Contestant> contestants;
   for (const std::string& name : options.balancers) {
@@ -151,6 +144,9 @@ void compare(const Options& options, Scene scene, LoadPlan load, Report& report)
   report.load = load_text(load, options);
   say(report.load);
   const auto gap = [](double per_s) { return static_cast<base::Duration>(1e9 / per_s); };
+  const Balancer& under_echo = *peer_of(options, contestants).balancer;
+  std::vector<Slice> echoes;
+  std::vector<std::uint64_t> syncs;
   for (int round = 1; round <= options.rounds; ++round) {
     for (Contestant& one : contestants) {
       const bool reload = one.balancer->name() == "nginx reload";
@@ -165,12 +161,21 @@ void compare(const Options& options, Scene scene, LoadPlan load, Report& report)
       if (often.switches > 0) one.often.push_back(record(*one.balancer, load, often, one.live));
       if (rare.switches > 0) one.rare.push_back(record(*one.balancer, load, rare, one.live));
     }
+    say("round " + std::to_string(round) + " of " + std::to_string(options.rounds) +
+        ": an echo beside " + under_echo.name());
+    echoes.push_back(record_echo(
+        under_echo, load, {.switches = options.switches / options.rounds, .gap = gap(options.rate)},
+        scene.cpu, load.directory, syncs));
   }
+  report.echo = analyse(echoes, true);
+  report.sync = spread_of(std::move(syncs));
   for (const Contestant& one : contestants) {
+    if (one.often.empty()) continue;
     report.rows.push_back(
         {"often", one.balancer->name(), one.balancer->version(), analyse(one.often, true)});
   }
   for (const Contestant& one : contestants) {
+    if (one.rare.empty()) continue;
     report.rows.push_back(
         {"now and then", one.balancer->name(), one.balancer->version(), analyse(one.rare, false)});
   }
@@ -220,7 +225,6 @@ int run_benchmark(const Options& options) {
   Report report;
   report.date = base::format_wall_time(base::wall_now_ms()).substr(0, 10);
   report.machine = machine();
-  report.fdatasync = measure_fdatasync(directory.path());
   const Origins origins(options, directory.path(), load.cpu);
   scene.nodes = origins.nodes();
   if (apart) pin_to_cpu(0);

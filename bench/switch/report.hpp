@@ -20,7 +20,9 @@ struct Report {
   std::string date;     // UTC
   std::string machine;  // processor, CPUs, kernel
   std::string load;     // in words
-  Spread fdatasync;     // one alone, of 4 KiB in the directory of the state
+  // The least that a command costs, and what its sync alone does to the traffic (yardstick.hpp).
+  Figures echo;
+  Spread sync;
   std::vector<Row> rows;
 };
 
