@@ -1,5 +1,7 @@
-// New connections at a fixed rate, open loop: connect, one GET, read the answer, close.
+// New connections at a fixed rate, open loop: connect, one GET, read the answer, close; or, beside
+// them or instead, requests at a fixed rate on keep-alive connections.
 //   bench_churn --target 127.0.0.1:8080 --rate 500 --seconds 10
+//   bench_churn --target 127.0.0.1:8080 --rate 0 --requests 10000 --keep-alive 64 --seconds 10
 // Prints one JSON line a second (counts by colour and failure, latency from the scheduled time), or
 // with --each one line a connection, and a last line with totals. Exit code 1 where anything
 // failed.
@@ -65,10 +67,18 @@ int run(int argc, char** argv) {
   LoadOptions options;
   std::string target = "127.0.0.1:8080";
   double seconds = 0;
+  double warm_up_s = 0;
   double timeout_s = 10;
   bool each = false;
   app.add_option("--target", target, "address to connect to")->capture_default_str();
   app.add_option("--rate", options.connections_per_s, "new connections per second")
+      ->capture_default_str();
+  app.add_option("--requests", options.requests_per_s,
+                 "requests per second on keep-alive connections")
+      ->capture_default_str();
+  app.add_option("--keep-alive", options.keep_alive, "keep-alive connections")
+      ->capture_default_str();
+  app.add_option("--warm-up", warm_up_s, "seconds at the start whose requests are not counted")
       ->capture_default_str();
   app.add_option("--seconds", seconds, "how long; 0: until SIGTERM or SIGINT")
       ->capture_default_str();
@@ -78,6 +88,10 @@ int run(int argc, char** argv) {
   app.add_option("--seed", options.seed, "of the gaps between connections")->capture_default_str();
   app.add_flag("--each", each, "a line for each connection");
   CLI11_PARSE(app, argc, argv);
+  if (options.requests_per_s > 0 && options.keep_alive == 0) {
+    std::fprintf(stderr, "bench_churn: --requests needs --keep-alive\n");
+    return 2;
+  }
   options.target = endpoint(target);
   options.timeout = static_cast<Duration>(timeout_s * 1e9);
 
@@ -90,7 +104,10 @@ int run(int argc, char** argv) {
   Tally total(options.colors.size());
   Tally second(options.colors.size());
   Instant second_ends = start + base::kSecond;
+  const Instant counted = start + static_cast<Instant>(warm_up_s * 1e9);
   const auto on_end = [&](const Sample& sample) {
+    // A keep-alive connection that fails before its first request has no scheduled time.
+    if (sample.failure == Failure::kNone && sample.scheduled < counted) return;
     total.add(sample);
     if (each) {
       const bool good = sample.failure == Failure::kNone;

@@ -34,9 +34,11 @@ class Origin {
   Origin(std::vector<UniqueFd> listeners, const std::string& color, const std::string& name)
       : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listeners_(std::move(listeners)) {
     const std::string body = color + " " + name + "\n";
-    answer_ = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Color: " + color +
-              "\r\nX-Node: " + name + "\r\nContent-Length: " + std::to_string(body.size()) +
-              "\r\n\r\n" + body;
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Color: " + color +
+                             "\r\nX-Node: " + name +
+                             "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    answer_ = head + "\r\n" + body;
+    last_answer_ = head + "Connection: close\r\n\r\n" + body;
     for (const UniqueFd& listener : listeners_) watch(EPOLL_CTL_ADD, listener.get(), EPOLLIN);
   }
 
@@ -90,7 +92,7 @@ class Origin {
       const std::string_view head(client.unread.data(), end);
       client.closing = head.find("HTTP/1.0") != std::string_view::npos ||
                        head.find("onnection: close") != std::string_view::npos;
-      client.unsent += answer_;
+      client.unsent += client.closing ? last_answer_ : answer_;
       client.unread.erase(0, end + 4);
     }
     return client.unread.size() <= kRequestBytesMax;
@@ -108,6 +110,7 @@ class Origin {
   UniqueFd epoll_;
   std::vector<UniqueFd> listeners_;
   std::string answer_;
+  std::string last_answer_;  // says that the connection ends after it
   std::unordered_map<int, Client> clients_;
 };
 
