@@ -5,7 +5,9 @@
 // A connection says with its first byte what it is: 'D' is sent zeros until it ends, 'U' is read
 // until it ends, 'Q' is answered with what all 'U' connections have read, eight bytes for each 'Q'.
 // The client asks that over --control, which goes around the balancer: each direction is counted
-// where it is received. It prints "begin" when its warm-up is over, and a JSON line at the end.
+// where it is received. It prints "begin" when its warm-up is over, and a JSON line at the end;
+// with
+// --hold the streams go on until its standard input ends, so that others can be read meanwhile.
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -150,6 +152,7 @@ struct Plan {
   int up = 0;
   double warm_up_s = 0.5;
   double seconds = 5;
+  bool hold = false;
 };
 
 struct Mark {
@@ -192,6 +195,8 @@ int run(const Plan& plan) {
               static_cast<double>(end.at - begin.at) / 1e9, end.down - begin.down,
               end.up - begin.up, broken);
   std::fflush(stdout);
+  while (plan.hold && std::getchar() != EOF) {
+  }
   return broken == 0 ? 0 : 1;
 }
 
@@ -211,6 +216,7 @@ int main_of(int argc, char** argv) {
   client->add_option("--warm-up", plan.warm_up_s, "seconds before what is measured")
       ->capture_default_str();
   client->add_option("--seconds", plan.seconds, "seconds that are measured")->capture_default_str();
+  client->add_flag("--hold", plan.hold, "keep the streams until standard input ends");
   CLI11_PARSE(app, argc, argv);
   if (server->parsed()) serve(listen);
   return run(plan);

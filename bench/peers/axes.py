@@ -33,7 +33,7 @@ class Scene:
 
 def _closed_loop(scene, contestant, connections, close=False):
     load.wrk(scene.stage, contestant.http, scene.warm_up_s, connections, close)
-    meter = Meter(contestant.pids, scene.cpus)
+    meter = Meter(contestant.pids, scene.stage, scene.cpus)
     counted = load.wrk(scene.stage, contestant.http, scene.seconds, connections, close)
     return counted, meter.spent()
 
@@ -56,7 +56,7 @@ class Requests:
         values = {"rate": counted["requests"] / counted["seconds"],
                   "machine_us": spent.machine_s * 1e6 / requests,
                   "p50_us": counted["p50_us"], "p99_us": counted["p99_us"], "errors": counted["errors"],
-                  "seconds": counted["seconds"]}
+                  "seconds": counted["seconds"], "others": spent.others}
         if spent.own_s is not None:
             values["own_us"] = spent.own_s * 1e6 / requests
             values["own_busy"] = spent.own_s / spent.seconds
@@ -65,9 +65,44 @@ class Requests:
         return values
 
 
+class Bulk:
+    """Streams as fast as they go, counted where they are received."""
+
+    def __init__(self, name, title, down, up):
+        self.name, self.title, self.down, self.up = name, title, down, up
+        self.metrics = [Metric("rate_gb_s", "rate", "GB/s", more_is_better=True),
+                        Metric("own_s_gb", "own CPU", "s/GB"), Metric("machine_s_gb", "machine CPU", "s/GB")]
+
+    def estimate_s(self, scene):
+        return scene.warm_up_s + scene.seconds + 0.2
+
+    def measure(self, scene, contestant):
+        streams = load.Streams(scene.stage, contestant.bulk, scene.control, self.down, self.up, scene.warm_up_s,
+                               scene.seconds)
+        try:
+            meter = Meter(contestant.pids, scene.stage, scene.cpus)
+            counted = streams.counted()
+            spent = meter.spent()
+        finally:
+            streams.end()
+        gigabytes = max(1e-9, (counted["down_bytes"] + counted["up_bytes"]) / 1e9)
+        values = {"rate_gb_s": gigabytes / counted["seconds"],
+                  "down_gb_s": counted["down_bytes"] / 1e9 / counted["seconds"],
+                  "up_gb_s": counted["up_bytes"] / 1e9 / counted["seconds"],
+                  "machine_s_gb": spent.machine_s / gigabytes * counted["seconds"] / spent.seconds,
+                  "errors": counted["broken"], "seconds": counted["seconds"], "others": spent.others}
+        if spent.own_s is not None:
+            values["own_busy"] = spent.own_s / spent.seconds
+            values["own_s_gb"] = values["own_busy"] * counted["seconds"] / gigabytes
+        return values
+
+
 AXES = [
     Requests("conn1", "1 connection", 1),
     Requests("conn64", "64 connections", 64),
     Requests("conn512", "512 connections", 512),
     Requests("connect", "a connection per request", 64, close=True),
+    Bulk("down", "bulk, 4 streams down", 4, 0),
+    Bulk("up", "bulk, 4 streams up", 0, 4),
+    Bulk("both", "bulk, 4 streams each way", 4, 4),
 ]

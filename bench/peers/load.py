@@ -48,21 +48,22 @@ class Streams:
 
     def __init__(self, stage, address, control, down, up, warm_up_s, seconds):
         self.stage = stage
-        self.patience_s = seconds + PATIENCE_S
         self.process = stage.start(
             "stream", [stage.binary("bench_stream"), "run", "--target", address, "--control", control,
                        "--down", str(down), "--up", str(up), "--warm-up", str(warm_up_s),
-                       "--seconds", str(seconds)], stage.load_cpu, stdout=subprocess.PIPE, text=True)
+                       "--seconds", str(seconds), "--hold"], stage.load_cpu, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "begin\n":
-            stage.end(self.process)
+            self.end()
             raise Failed("bench_stream: " + stage.log("stream"))
 
-    def finish(self):
-        try:
-            output, _ = self.process.communicate(timeout=self.patience_s)
-        finally:
-            self.stage.end(self.process)
-        return _json_line(self.stage, "stream", output)
+    def counted(self):
+        """Waits for the end of the measured time; the streams go on."""
+        return _json_line(self.stage, "stream", self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.stage.end(self.process)
 
 
 def paced_requests(stage, address, rate, connections, warm_up_s, seconds):

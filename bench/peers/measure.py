@@ -1,5 +1,7 @@
 """What a balancer and the machine have spent, as the kernel counts it."""
+import contextlib
 import os
+import resource
 import time
 from dataclasses import dataclass
 
@@ -15,8 +17,9 @@ def process_tree(pid):
     """A process and all below it."""
     found = [pid]
     for parent in found:
-        for task in os.listdir(f"/proc/{parent}/task"):
-            found += map(int, _read(f"/proc/{parent}/task/{task}/children").split())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in os.listdir(f"/proc/{parent}/task"):
+                found += map(int, _read(f"/proc/{parent}/task/{task}/children").split())
     return found
 
 
@@ -26,12 +29,16 @@ def run_time_s(pids):
     nearly all; a task that has ended is not."""
     total = 0
     for pid in pids:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            try:
-                total += int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[0])
-            except FileNotFoundError:
-                pass
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    total += int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[0])
     return total / 1e9
+
+
+def _ended_children_s():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def idle_s(cpus):
@@ -57,24 +64,30 @@ def pss_bytes(pids):
 
 @dataclass
 class Spent:
-    """Between two readings. own_s is None where there is no balancer."""
+    """Between two readings. own_s: the balancer's CPU time, None where there is none. machine_s: that of all
+    processes of the benchmark: balancers, origins and load. others: share of the CPUs that was busy beyond it,
+    with the kernel's own threads and with what does not belong here."""
     seconds: float
     own_s: float | None
     machine_s: float
+    others: float
 
 
 class Meter:
-    """Reads at its making; spent() reads again. pids: the balancer's processes; cpus: all that take part."""
+    """Reads at its making; spent() reads again. pids: the balancer's processes; stage: all processes of the
+    benchmark, which may start and end meanwhile; cpus: those that they run on."""
 
-    def __init__(self, pids, cpus):
-        self.pids, self.cpus = pids, cpus
+    def __init__(self, pids, stage, cpus):
+        self.pids, self.stage, self.cpus = pids, stage, cpus
         self.begin = self._read()
 
     def _read(self):
-        return time.monotonic(), run_time_s(self.pids), idle_s(self.cpus)
+        children = [pid for process in self.stage.processes for pid in process_tree(process.pid)]
+        return (time.monotonic(), run_time_s(self.pids), run_time_s(children) + _ended_children_s(),
+                idle_s(self.cpus))
 
     def spent(self):
-        (began, own_before, idle_before), (ended, own, idle) = self.begin, self._read()
-        seconds = ended - began
-        return Spent(seconds, own - own_before if self.pids else None,
-                     max(0.0, seconds * len(self.cpus) - (idle - idle_before)))
+        seconds, own, machine, idle = (now - then for now, then in zip(self._read(), self.begin))
+        capacity = seconds * len(self.cpus)
+        return Spent(seconds, own if self.pids else None, machine,
+                     max(0.0, capacity - idle - machine) / capacity)

@@ -83,10 +83,9 @@ class Stage:
         with open(self.path(name + ".log"), "wb") as log:
             try:
                 process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "TERM", *command], stdin=subprocess.DEVNULL,
-                    start_new_session=True,
+                    ["setpriv", "--pdeathsig", "TERM", *command], start_new_session=True,
                     preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}),
-                    **{"stdout": log, "stderr": log, **options})
+                    **{"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **options})
             except OSError as error:
                 raise Failed(f"{command[0]}: {error}") from error
         self.processes.append(process)
