@@ -4,20 +4,21 @@ is as the package comes."""
 import http.client
 import os
 import re
+import shutil
 from dataclasses import dataclass
 
 from measure import process_tree
 from processes import any_free_port, output_of
 
-CONNECTIONS_MAX = 6000
 BACKLOG = 4096
 
 
 @dataclass
 class Nodes:
-    """host:port of the nodes behind each of the two listeners."""
+    """host:port of the nodes behind each of the two listeners, and how many connections a balancer has room for."""
     http: list
     bulk: list
+    connections_max: int
 
 
 @dataclass
@@ -30,6 +31,11 @@ class Contestant:
     bulk: str
     process: object = None
     pids: tuple = ()
+
+
+def descriptors_needed(connections_max):
+    """Two for a connection; HAProxy wants half as many again for the pipes that it splices through."""
+    return connections_max * 5 // 2 + 200
 
 
 def answers(address):
@@ -53,8 +59,8 @@ def _haproxy(directory, http, bulk, nodes, splice):
     def part(name, address, servers):
         return (f"listen {name}\n  bind {address} backlog {BACKLOG}\n" +
                 "".join(f"  server n{number} {node}\n" for number, node in enumerate(servers, 1)))
-    text = (f"global\n  nbthread 1\n  maxconn {CONNECTIONS_MAX}\ndefaults\n  mode tcp\n"
-            f"  maxconn {CONNECTIONS_MAX}\n  balance roundrobin\n  timeout connect 2s\n  timeout client 5m\n"
+    text = (f"global\n  nbthread 1\n  maxconn {nodes.connections_max}\ndefaults\n  mode tcp\n"
+            f"  maxconn {nodes.connections_max}\n  balance roundrobin\n  timeout connect 2s\n  timeout client 5m\n"
             "  timeout server 5m\n" + ("  option splice-auto\n" if splice else "") +
             part("http", http, nodes.http) + part("bulk", bulk, nodes.bulk))
     return text, "haproxy.cfg", ["haproxy", "-db", "-f", os.path.join(directory, "haproxy.cfg")]
@@ -67,7 +73,7 @@ def _nginx(directory, http, bulk, nodes):
     text = ("load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n" +
             ("user root;\n" if os.geteuid() == 0 else "") +
             f"daemon off;\nworker_processes 1;\npid {directory}/nginx.pid;\nerror_log stderr;\n"
-            f"events {{ worker_connections {2 * CONNECTIONS_MAX + 100}; }}\n"
+            f"events {{ worker_connections {2 * nodes.connections_max + 100}; }}\n"
             "stream {\n  proxy_connect_timeout 2s;\n  proxy_timeout 5m;\n" +
             part("http", http, nodes.http) + part("bulk", bulk, nodes.bulk) + "}\n")
     return text, "nginx.conf", ["nginx", "-c", os.path.join(directory, "nginx.conf"), "-e", "stderr"]
@@ -79,7 +85,7 @@ def _shunt(directory, http, bulk, nodes, binary):
         return (f"  {name}:\n    initial: live\n    listen: {address}\n    health: {{type: off}}\n"
                 f"    pools: {{live: [{listed}]}}\n")
     text = (f"admin: {{socket: {directory}/admin.sock}}\nstate: {{dir: {directory}/state}}\nworkers: 1\n"
-            f"limits: {{connections: {CONNECTIONS_MAX}}}\ntimeouts: {{connect: 2s, idle: 5m}}\n"
+            f"limits: {{connections: {nodes.connections_max}}}\ntimeouts: {{connect: 2s, idle: 5m}}\n"
             "log: {level: warn}\napps:\n" + part("http", http, nodes.http) + part("bulk", bulk, nodes.bulk))
     return text, "shunt.yaml", [binary, "serve", "--config", os.path.join(directory, "shunt.yaml")]
 
@@ -108,6 +114,8 @@ def start(name, stage, nodes, instance=""):
     if name == "direct":
         return Contestant(name, TITLES[name], "no balancer", nodes.http[0], nodes.bulk[0])
     directory = stage.path(name + instance)
+    # That of an earlier instance, with its state.
+    shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     http_address, bulk_address = (f"127.0.0.1:{any_free_port()}" for _ in range(2))
     shunt = stage.binary("shunt")

@@ -18,22 +18,32 @@ def _json_line(stage, name, output):
 
 
 class Wrk:
-    """wrk at work, on one thread, each connection asking again as soon as it is answered."""
+    """wrk at work, on one thread, each connection asking again as soon as it is answered. Made once it runs."""
 
     def __init__(self, stage, address, connections, close=False):
         self.stage = stage
+        # stdbuf: the line that says that it runs would else come with its last one.
         self.process = stage.start(
-            "wrk", ["wrk", "-t1", f"-c{connections}", "-d1h", "-s", _SCRIPT,
+            "wrk", ["stdbuf", "-oL", "wrk", "-t1", f"-c{connections}", "-d1h", "-s", _SCRIPT,
                     *(["-H", "Connection: close"] if close else []), f"http://{address}/"],
             stage.load_cpu, stdout=subprocess.PIPE, text=True)
+        if not self.process.stdout.readline().startswith("Running"):
+            stage.end(self.process)
+            raise Failed("wrk: " + stage.log("wrk"))
 
     def finish(self):
-        """It sums up when it is interrupted, within a tenth of a second."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            output, _ = self.process.communicate(timeout=PATIENCE_S)
-        finally:
-            self.stage.end(self.process)
+        """It sums up within a tenth of a second after it is interrupted. Again where that met it just before it
+        began to wait: it would stop its load, and wait."""
+        deadline = time.monotonic() + PATIENCE_S
+        output = None
+        while output is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                output, _ = self.process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise Failed("wrk does not end") from None
+        self.stage.end(self.process)
         return _json_line(self.stage, "wrk", output)
 
 

@@ -10,11 +10,14 @@ import time
 import axes
 import contestants
 import load
+import namespace
 import report
 from processes import Failed, Stage, descriptors_max
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WARM_UP_SHARE = 0.2
+# Room beyond the idle connections: more than any other axis has.
+CONNECTIONS_BESIDE = 1000
 
 
 def names(kind, known):
@@ -47,22 +50,20 @@ def parse_arguments():
                "2 wrong arguments; 130 interrupted. What was measured until then is not written. "
                "docs/performance.md says what the figures mean.")
     axis_names = [axis.name for axis in axes.AXES]
-    parser.add_argument("--rounds", type=positive(int), default=3, help="each axis and contestant once a round")
-    parser.add_argument("--seconds", type=positive(float), default=5, help="of each measurement")
-    parser.add_argument("--axes", type=names("axis", axis_names), default=",".join(axis_names),
+    parser.add_argument("--rounds", type=positive(int), default=3, metavar="N", help="each axis and contestant once a round")
+    parser.add_argument("--seconds", type=positive(float), default=5, metavar="S", help="of each measurement")
+    parser.add_argument("--axes", type=names("axis", axis_names), metavar="A,B,…", default=",".join(axis_names),
                         help="which, separated by commas")
     parser.add_argument("--contestants", type=names("contestant", list(contestants.TITLES)),
-                        default=",".join(contestants.TITLES), help="which, separated by commas")
-    parser.add_argument("--idle-connections", type=positive(int), default=4000, help="of the axis idle")
-    parser.add_argument("--out", default="build/bench", help="directory for peers.json, peers.md and peers.svg")
-    parser.add_argument("--binaries", default=os.path.join(ROOT, "build/release/bin"),
+                        metavar="A,B,…", default=",".join(contestants.TITLES), help="which, separated by commas")
+    parser.add_argument("--congestion", choices=["machine", "bbr", "reno"], default="machine",
+                        help="machine: as it is set; else in a network namespace of its own (needs root)")
+    parser.add_argument("--idle-connections", type=positive(int), default=4000, metavar="N",
+                        help="of the axis idle")
+    parser.add_argument("--out", default="build/bench", metavar="DIR", help="directory for peers.json, peers.md and peers.svg")
+    parser.add_argument("--binaries", default=os.path.join(ROOT, "build/release/bin"), metavar="DIR",
                         help="where shunt and the bench tools are")
     return parser.parse_args()
-
-
-def congestion():
-    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as file:
-        return file.read().strip()
 
 
 def machine():
@@ -114,21 +115,27 @@ def measure_all(options, scene):
 
 
 def run(options):
+    if options.congestion != "machine":
+        namespace.enter(options.congestion)
     cpus = choose_cpus()
     used = list(cpus) if cpus[0] is not None else sorted(os.sched_getaffinity(0))
-    descriptors = descriptors_max()
+    connections_max = options.idle_connections + CONNECTIONS_BESIDE
+    needed, descriptors = contestants.descriptors_needed(connections_max), descriptors_max()
+    if descriptors < needed:
+        raise Failed(f"needs {needed} descriptors, and the hard limit is {descriptors} (ulimit -Hn); fewer are needed "
+                     "with less of --idle-connections")
     with Stage(options.binaries, cpus) as stage:
         http = load.start_origins(stage)
         server = load.start_stream_server(stage)
-        nodes = contestants.Nodes(http=http, bulk=[server])
-        scene = axes.Scene(stage=stage, cpus=used, control=server, seconds=options.seconds,
+        nodes = contestants.Nodes(http=http, bulk=[server], connections_max=connections_max)
+        scene = axes.Scene(stage=stage, cpus=used, nodes=nodes, control=server, seconds=options.seconds,
                            warm_up_s=min(1.0, options.seconds * WARM_UP_SHARE),
-                           idle_connections=options.idle_connections, start_fresh=contestants.start)
+                           idle_connections=options.idle_connections)
         for name in options.contestants:
             scene.contestants.append(contestants.start(name, stage, nodes))
             print(f"{scene.contestants[-1].title}: {scene.contestants[-1].version}", flush=True)
         setup = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "machine": machine(),
-                 "congestion": congestion(), "load_cpu": cpus[0], "balancer_cpu": cpus[1],
+                 "congestion": namespace.congestion(), "namespace": options.congestion != "machine", "load_cpu": cpus[0], "balancer_cpu": cpus[1],
                  "descriptors": descriptors, "rounds": options.rounds, "seconds": options.seconds,
                  "warm_up_s": scene.warm_up_s, "idle_connections": options.idle_connections,
                  "contestants": {one.name: {"title": one.title, "version": one.version}

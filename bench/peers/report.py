@@ -9,6 +9,8 @@ import targets
 from contestants import PEERS, TITLES
 
 OURS = "shunt"
+# More than the kernel's own threads take.
+DISTURBED = 0.1
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,20 @@ def _verdict_lines(axes, judged):
     return lines + [""]
 
 
-def markdown(setup, axes, summary, judged):
+def disturbance(results):
+    """Median share of the CPUs that was taken by what is not the benchmark's; 0 where no measurement told it."""
+    shares = [one["values"]["others"] for one in results if "others" in one["values"]]
+    return statistics.median(shares) if shares else 0
+
+
+def markdown(setup, axes, results, summary, judged):
     apart = (f"balancers on CPU {setup['balancer_cpu']}, load and origins on CPU {setup['load_cpu']}"
              if setup["balancer_cpu"] is not None else "balancers and load on one CPU: figures say little")
     lines = ["## shunt beside its peers", "",
              f"{setup['date']}; {setup['machine']}; congestion control {setup['congestion']}; {apart}; "
              f"{setup['rounds']} round(s) of {setup['seconds']:g} s after {setup['warm_up_s']:g} s of warm-up; medians "
              "(least to greatest).", "",
+             *_disturbance_lines(results),
              "; ".join(f"{one['title']} {one['version']}" for one in setup["contestants"].values()) + ".", ""]
     found = ratios(axes, summary)
     for axis in axes:
@@ -156,6 +165,13 @@ def markdown(setup, axes, summary, judged):
     if judged:
         lines += _verdict_lines(axes, judged)
     return "\n".join(lines)
+
+
+def _disturbance_lines(results):
+    share = disturbance(results)
+    if share < DISTURBED:
+        return []
+    return [f"**Other work took {share:.0%} of these CPUs meanwhile (median): repeat this on a quiet machine.**", ""]
 
 
 def problems_of(axes, results):
@@ -186,7 +202,7 @@ def write(directory, setup, axes, results):
     """Writes peers.json, peers.md and peers.svg."""
     summary = summarise(axes, results)
     judged = judge(axes, summary, setup["congestion"])
-    text = markdown(setup, axes, summary, judged)
+    text = markdown(setup, axes, results, summary, judged)
     bars = [(f"{axis.title}: {metric.title}", ratios(axes, summary)[axis.name][metric.key].ratio,
              metric.more_is_better)
             for axis in axes for metric in axis.metrics
