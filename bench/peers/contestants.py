@@ -91,7 +91,7 @@ def _shunt(directory, http, bulk, nodes, binary):
 
 
 def _shunt_version(binary):
-    return output_of(binary, "--version").split("\n")[0]
+    return output_of(binary, "--version").split("\n")[0].removeprefix("shunt ")
 
 
 def _haproxy_version():
@@ -112,7 +112,7 @@ PEERS = ("haproxy", "haproxy-splice", "nginx")
 def start(name, stage, nodes, instance=""):
     """Starts one and waits until it answers. instance: tells a second one's files from the first one's."""
     if name == "direct":
-        return Contestant(name, TITLES[name], "no balancer", nodes.http[0], nodes.bulk[0])
+        return Contestant(name, TITLES[name], "(no balancer)", nodes.http[0], nodes.bulk[0])
     directory = stage.path(name + instance)
     # That of an earlier instance, with its state.
     shutil.rmtree(directory, ignore_errors=True)

@@ -58,7 +58,7 @@ class Holder:
             while missing:
                 ready = selector.select(PATIENCE_S)
                 if not ready:
-                    raise Failed(f"{len(missing)} of {len(receivers)} messages on idle connections did not come through")
+                    raise Failed(f"{len(missing)} of {len(receivers)} messages on idle connections are lost")
                 for key, _ in ready:
                     got = len(key.fileobj.recv(len(_MESSAGE)))
                     missing[key.fileobj] -= got

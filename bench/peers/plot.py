@@ -48,6 +48,7 @@ def svg(bars, title):
         left, right = sorted((_x(1), _x(ratio)))
         kind = "better" if (ratio > 1) == more_is_better else "worse"
         parts.append(f'<text x="{_LABEL - 12}" y="{y + 12}" text-anchor="end">{escape(label)}</text>')
-        parts.append(f'<rect class="{kind}" x="{left:.1f}" y="{y + 2}" width="{max(1, right - left):.1f}" height="13"/>')
+        parts.append(f'<rect class="{kind}" x="{left:.1f}" y="{y + 2}" width="{max(1, right - left):.1f}" '
+                     'height="13"/>')
         parts.append(f'<text x="{right + 5 if ratio > 1 else _x(1) + 5:.1f}" y="{y + 12}">{ratio:.2f}</text>')
     return "\n".join(parts + ["</svg>", ""])

@@ -137,17 +137,17 @@ def _verdict_lines(axes, judged):
     for target, value, peer, fine in judged:
         title, metric = titles[(target.axis, target.metric)]
         unit = f" {metric.unit}" if target.against is None else ""
-        lines.append(f"| {title} | {metric.title} | {TITLES.get(peer, 'itself' if target.against is None else '–')} | "
+        beside = "itself" if target.against is None else TITLES.get(peer, "–")
+        lines.append(f"| {title} | {metric.title} | {beside} | "
                      f"{'>=' if target.at_least else '<='} {target.limit:g}{unit} | "
                      f"{'–' if value is None else number(value)} | "
                      f"{'not measured' if value is None else 'met' if fine else 'MISSED'} |")
     return lines + [""]
 
 
-def disturbance(results):
-    """Median share of the CPUs that was taken by what is not the benchmark's; 0 where no measurement told it."""
-    shares = [one["values"]["others"] for one in results if "others" in one["values"]]
-    return statistics.median(shares) if shares else 0
+def disturbance(results, axis=None):
+    """The greatest share of the CPUs that what is not the benchmark's took during a measurement (of one axis)."""
+    return max((one["values"].get("others", 0) for one in results if axis in (None, one["axis"])), default=0)
 
 
 def markdown(setup, axes, results, summary, judged):
@@ -157,21 +157,16 @@ def markdown(setup, axes, results, summary, judged):
              f"{setup['date']}; {setup['machine']}; congestion control {setup['congestion']}; {apart}; "
              f"{setup['rounds']} round(s) of {setup['seconds']:g} s after {setup['warm_up_s']:g} s of warm-up; medians "
              "(least to greatest).", "",
-             *_disturbance_lines(results),
              "; ".join(f"{one['title']} {one['version']}" for one in setup["contestants"].values()) + ".", ""]
     found = ratios(axes, summary)
     for axis in axes:
         lines += _axis_table(axis, summary, found)
+        if disturbance(results, axis.name) >= DISTURBED:
+            lines += [f"**Disturbed: other work took up to {disturbance(results, axis.name):.0%} of these CPUs "
+                      "meanwhile. Repeat this axis on a quiet machine.**", ""]
     if judged:
         lines += _verdict_lines(axes, judged)
     return "\n".join(lines)
-
-
-def _disturbance_lines(results):
-    share = disturbance(results)
-    if share < DISTURBED:
-        return []
-    return [f"**Other work took {share:.0%} of these CPUs meanwhile (median): repeat this on a quiet machine.**", ""]
 
 
 def problems_of(axes, results):

@@ -7,6 +7,7 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/peers"))
 import axes
+import main
 import plot
 import report
 import targets
@@ -82,6 +83,39 @@ class Judgement(unittest.TestCase):
     def test_the_plot_is_well_formed_also_where_a_ratio_is_out_of_its_range(self):
         root = xml.etree.ElementTree.fromstring(plot.svg([("a < b", 0.0001, False), ("c", 99, True)], "ratios & more"))
         self.assertEqual(len(root.findall("{http://www.w3.org/2000/svg}rect")), 2)
+
+
+class ScriptedAxis:
+    """Measures what it is told, one after the other."""
+
+    def __init__(self, *others):
+        self.left = [{"others": share, "number": number} for number, share in enumerate(others, 1)]
+
+    def measure(self, _scene, _contestant):
+        return self.left.pop(0)
+
+
+class Disturbance(unittest.TestCase):
+    def test_an_undisturbed_measurement_is_not_repeated(self):
+        self.assertEqual(main.measure_undisturbed(ScriptedAxis(0.05, 0), None, None, 2),
+                         {"others": 0.05, "number": 1, "tries": 1})
+
+    def test_a_disturbed_one_is_repeated_until_one_is_not(self):
+        self.assertEqual(main.measure_undisturbed(ScriptedAxis(0.5, 0.05, 0), None, None, 2),
+                         {"others": 0.05, "number": 2, "tries": 2})
+
+    def test_where_all_are_disturbed_the_least_counts(self):
+        self.assertEqual(main.measure_undisturbed(ScriptedAxis(0.5, 0.2, 0.4, 0), None, None, 2),
+                         {"others": 0.2, "number": 2, "tries": 3})
+
+    def test_the_report_says_which_axis_was_disturbed(self):
+        disturbed = results(DOWN, "others", shunt=[0.01, 0.3]) + results(CONN64, "others", shunt=[0.02])
+        self.assertEqual(report.disturbance(disturbed, "down"), 0.3)
+        self.assertEqual(report.disturbance(disturbed, "conn64"), 0.02)
+        setup = {"balancer_cpu": 1, "load_cpu": 0, "date": "", "machine": "", "congestion": "bbr", "rounds": 1,
+                 "seconds": 1, "warm_up_s": 1, "contestants": {}}
+        text = report.markdown(setup, [CONN64, DOWN], disturbed, {}, [])
+        self.assertEqual(text.count("Disturbed: other work took up to 30%"), 1)
 
 
 if __name__ == "__main__":
