@@ -15,16 +15,21 @@ DISTURBED = 0.1
 
 @dataclass(frozen=True)
 class Spread:
+    """by_round: the values in the order of the rounds."""
     median: float
     low: float
     high: float
+    by_round: tuple
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """shunt's median beside that of a peer; ratio is the first divided by the second."""
+    """shunt's median beside that of a peer; ratio is the first divided by the second. low and high are the least and
+    the greatest of such ratios of one round, whose measurements were made close to each other."""
     peer: str
     ratio: float
+    low: float
+    high: float
 
 
 @dataclass
@@ -35,7 +40,7 @@ class Written:
 
 
 def spread(values):
-    return Spread(statistics.median(values), min(values), max(values))
+    return Spread(statistics.median(values), min(values), max(values), tuple(values))
 
 
 def summarise(axes, results):
@@ -55,9 +60,11 @@ def summarise(axes, results):
 
 def compare(spreads, peer):
     """None where one of the two was not measured, or the peer's value is nothing to divide by."""
-    if OURS not in spreads or peer not in spreads or spreads[peer].median <= 0:
+    if OURS not in spreads or peer not in spreads or spreads[peer].low <= 0:
         return None
-    return Comparison(peer, spreads[OURS].median / spreads[peer].median)
+    ours, theirs = spreads[OURS], spreads[peer]
+    pairs = [one / other for one, other in zip(ours.by_round, theirs.by_round)]
+    return Comparison(peer, ours.median / theirs.median, min(pairs), max(pairs))
 
 
 def best_peer(spreads, more_is_better):
@@ -114,6 +121,12 @@ def spread_text(one):
     return f"{number(one.median)} ({number(one.low)} to {number(one.high)})"
 
 
+def comparison_text(one):
+    if one.low == one.high:
+        return f"{one.ratio:.2f} ({TITLES[one.peer]})"
+    return f"{one.ratio:.2f} ({TITLES[one.peer]}; {one.low:.2f} to {one.high:.2f})"
+
+
 def _axis_table(axis, summary, found):
     here = summary.get(axis.name, {})
     shown = [metric for metric in axis.metrics if metric.key in here]
@@ -126,7 +139,7 @@ def _axis_table(axis, summary, found):
         lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
     comparisons = [found.get(axis.name, {}).get(metric.key) for metric in shown]
     if any(comparisons):
-        cells = [f"{one.ratio:.2f} ({TITLES[one.peer]})" if one else "–" for one in comparisons]
+        cells = [comparison_text(one) if one else "–" for one in comparisons]
         lines.append("| **shunt / best peer** | " + " | ".join(cells) + " |")
     return lines + [""]
 

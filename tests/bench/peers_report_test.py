@@ -32,7 +32,7 @@ def judged(axis, congestion, *metrics):
 class Judgement(unittest.TestCase):
     def test_a_median_comes_with_its_least_and_greatest(self):
         summary = report.summarise([CONN64], results(CONN64, "own_us", shunt=[9, 7, 8]))
-        self.assertEqual(summary["conn64"]["own_us"]["shunt"], report.Spread(8, 7, 9))
+        self.assertEqual(summary["conn64"]["own_us"]["shunt"], report.Spread(8, 7, 9, (9, 7, 8)))
 
     def test_the_best_peer_has_least_of_a_cost_and_most_of_a_rate_and_is_never_the_direct_way(self):
         spreads = {"shunt": report.spread([1]), "haproxy": report.spread([3]), "nginx": report.spread([5]),
@@ -41,10 +41,10 @@ class Judgement(unittest.TestCase):
         self.assertEqual(report.best_peer(spreads, more_is_better=True), "nginx")
         self.assertIsNone(report.best_peer({"shunt": report.spread([1])}, more_is_better=True))
 
-    def test_a_ratio_is_of_medians(self):
+    def test_a_ratio_is_of_medians_and_its_spread_of_rounds(self):
         found = report.ratios([CONN64], report.summarise(
-            [CONN64], results(CONN64, "own_us", shunt=[8, 8, 80], haproxy=[10, 10, 1], nginx=[20, 20, 20])))
-        self.assertEqual(found["conn64"]["own_us"], report.Comparison("haproxy", 0.8))
+            [CONN64], results(CONN64, "own_us", shunt=[8, 6, 80], haproxy=[10, 10, 40], nginx=[20, 20, 20])))
+        self.assertEqual(found["conn64"]["own_us"], report.Comparison("haproxy", 0.8, 0.6, 2.0))
 
     def test_a_target_is_met_at_its_limit_and_missed_beyond_it(self):
         at_most = targets.Target("conn64", "own_us", 0.9)
