@@ -13,7 +13,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MAIN = os.path.join(ROOT, "bench/peers/main.py")
 BINARIES = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build/release/bin")
 BALANCERS = ["shunt", "haproxy", "haproxy-splice", "nginx"]
-AXES = ["conn64", "connect", "down", "idle", "latency"]
+AXES = ["conn64", "connect", "both", "idle", "fairness", "latency"]
+WITHOUT_TARGET = {"both"}
 PATIENCE_S = 200
 
 
@@ -33,6 +34,16 @@ def running_in(directory):
         if directory in line and int(pid) != os.getpid():
             found.append(line)
     return found
+
+
+def may_make_namespaces():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], capture_output=True,
+                                                check=False).returncode == 0
+
+
+def congestion():
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as file:
+        return file.read().strip()
 
 
 class Peers(unittest.TestCase):
@@ -58,12 +69,16 @@ class Peers(unittest.TestCase):
             for key in ("before_b", "after_b"):
                 self.assertTrue(50 < values[key] < 100_000, what)
             return
-        rate = "rate_gb_s" if axis == "down" else "rate"
-        own, machine = ("own_s_gb", "machine_s_gb") if axis == "down" else ("own_us", "machine_us")
+        rate = "rate_gb_s" if axis == "both" else "rate"
+        own, machine = ("own_s_gb", "machine_s_gb") if axis == "both" else ("own_us", "machine_us")
         self.assertGreater(values[rate], 0, what)
-        if axis != "down":
+        if axis != "both":
             self.assertTrue(0 < values["p50_us"] <= values["p99_us"], what)
-        if axis != "latency":
+        if axis == "both":
+            self.assertTrue(values["down_gb_s"] > 0 and values["up_gb_s"] > 0, what)
+        if axis == "fairness":
+            self.assertGreater(values["stream_gb_s"], 0, what)
+        if axis not in ("latency", "fairness"):
             self.assertGreater(values[machine], 0, what)
             self.assertEqual(own in values, contestant != "direct", what)
             self.assertLess(values.get(own, 0), values[machine], what)
@@ -85,13 +100,24 @@ class Peers(unittest.TestCase):
             self.assert_sane(one["axis"], one["contestant"], one["values"])
         for axis in AXES:
             self.assertIn(axis, found["ratios"])
-        self.assertEqual({one["axis"] for one in found["targets"]}, set(AXES))
+        self.assertEqual({one["axis"] for one in found["targets"]}, set(AXES) - WITHOUT_TARGET)
         for name in BALANCERS:
             self.assertRegex(found["setup"]["contestants"][name]["version"], r"\d+\.\d+")
         with open(os.path.join(out, "peers.md"), encoding="utf-8") as file:
             self.assertIn("### Targets", file.read())
         xml.etree.ElementTree.parse(os.path.join(out, "peers.svg"))
         self.assert_nothing_left()
+
+    @unittest.skipUnless(may_make_namespaces(), "a network namespace cannot be made here")
+    def test_another_congestion_control_is_for_the_benchmark_alone(self):
+        out = os.path.join(self.directory, "out")
+        before = congestion()
+        ended = self.run_it("--rounds", "1", "--seconds", "0.2", "--repeats", "0", "--axes", "up", "--contestants",
+                            "shunt,haproxy-splice", "--idle-connections", "10", "--congestion", "reno", "--out", out)
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        with open(os.path.join(out, "peers.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["setup"]["congestion"], "reno")
+        self.assertEqual(congestion(), before)
 
     def test_an_interrupt_ends_everything_that_it_started(self):
         with subprocess.Popen(command("--seconds", "60", "--axes", "conn64", "--idle-connections", "10"),
