@@ -68,7 +68,7 @@ def private_headers(file):
             yield include.line, f"{include.target} is private to {owner}"
         elif file.path.startswith("tests/unit/") and file.path.split("/")[2] != owner:
             yield include.line, f"{include.target} is private to {owner}: test it in tests/unit/{owner}"
-        elif file.path.startswith("bench/"):
+        elif file.path.startswith("bench/") and not file.path.startswith("bench/micro/"):
             yield include.line, f"{include.target} is private to {owner}"
 
 

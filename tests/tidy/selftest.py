@@ -23,6 +23,8 @@ CASES = [
      HEADER + '#include "shunt/proxy/records.hpp"\n'),
     ("private_headers", "tests/unit/admin/x.cpp", '#include "src/proxy/relay.hpp"\n', 1,
      '#include "src/admin/server.hpp"\n'),
+    ("private_headers", "bench/x.cpp", '#include "src/proxy/relay.hpp"\n', 1,
+     '#include "shunt/proxy/records.hpp"\n'),
     ("repo_rooted", "src/proxy/x.cpp", '#include "relay.hpp"\n', 1, '#include "src/proxy/relay.hpp"\n'),
     ("third_party", "src/proxy/x.cpp", "#include <liburing.h>\n", 1, "#include <vector>\n"),
     ("third_party", "src/traffic/x.cpp", "#include <boost/json.hpp>\n", 1, "#include <array>\n"),
