@@ -56,7 +56,8 @@ struct Pipe {
   uring::BufferId buffer = uring::kNoBuffer;
   PipeState state = PipeState::kIdle;
   bool destination_open = false;
-  bool reclaiming = false;  // its send was cancelled to get the buffer back
+  bool more_expected = false;  // the source has more to read already, as far as is known
+  bool reclaiming = false;     // its send was cancelled to get the buffer back
 
   [[nodiscard]] bool holds_bytes() const noexcept { return sent < length; }
   // Neither ended nor cut: more may come.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 
 #include "src/proxy/buffers.hpp"
 #include "src/proxy/ending.hpp"
@@ -18,6 +19,8 @@ class Transfer {
   // Reads from the client from the start, so that its request is there when the node is, and its
   // reset is seen while connecting. Nothing is sent before the node is connected.
   void start_client(Relay& relay) noexcept {
+    // A client seldom connects long before it speaks.
+    relay.from(Side::kClient).more_expected = true;
     act(relay, Side::kClient, relay.from(Side::kClient).start(), 0);
   }
 
@@ -37,6 +40,7 @@ class Transfer {
   // A receive on `source` came back. The relay may be gone when this returns.
   void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
     Pipe& pipe = relay.from(source);
+    pipe.more_expected = completion.more_to_read || completion.result == -ENOBUFS;
     if (completion.result > 0) {
       buffers_.hold(relay, source, completion.buffer,
                     static_cast<std::uint32_t>(completion.result));
@@ -188,7 +192,7 @@ class Transfer {
         return;
       case PipeAction::kReceive:
         ++relay.socket(source).in_flight;
-        return shard_.kernel.receive(relay.socket(source).fd,
+        return shard_.kernel.receive(relay.socket(source).fd, !relay.from(source).more_expected,
                                      shard_.tag(receive_of(source), relay));
       case PipeAction::kStarve:
         return buffers_.starve(relay, source);
@@ -228,10 +232,10 @@ class Transfer {
       // It had refused bytes before: after that a clean end is a false one.
       return ending_.deliver_reset(relay, destination, relay.cause);
     }
-    shard_.kernel.shutdown_write(relay.socket(destination).fd);
     if (relay.from(destination).state == PipeState::kEnded) {
-      return ending_.close(relay, CloseCause::kDone);
+      return ending_.close(relay, CloseCause::kDone);  // which sends the end as well
     }
+    shard_.kernel.shutdown_write(relay.socket(destination).fd);
     relay.half_closed_at = shard_.now;
     watch(relay);
   }

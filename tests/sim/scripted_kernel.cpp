@@ -150,7 +150,7 @@ void ScriptedKernel::accept_multishot(int fd, uring::Tag tag) {
   queue(OpKind::kAccept, fd, tag);
 }
 
-void ScriptedKernel::receive(int fd, uring::Tag tag) {
+void ScriptedKernel::receive(int fd, bool /*poll_first*/, uring::Tag tag) {
   note_relay(file_of(fd, "receive"), tag);
   check_single(OpKind::kReceive, fd, "receives");
   queue(OpKind::kReceive, fd, tag);

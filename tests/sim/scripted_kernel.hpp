@@ -72,7 +72,7 @@ class ScriptedKernel {
   // ---- The concept.
 
   void accept_multishot(int fd, uring::Tag tag);
-  void receive(int fd, uring::Tag tag);
+  void receive(int fd, bool poll_first, uring::Tag tag);
   void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first, uring::Tag tag);
   void poll(int fd, std::uint32_t events, uring::Tag tag);
   void read_wake(int fd, uring::Tag tag);

@@ -88,8 +88,10 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   // waiting receive holds none. result > 0: bytes in `buffer`, which is the worker's until
   // recycle(); 0: end of stream, -errno: failure (-ENOBUFS: the ring was empty and nothing was
   // read). A cancel gives -ECANCELED, or data that arrived first. With result <= 0 a buffer may
-  // have been taken all the same: recycle it when `buffer` != kNoBuffer.
-  { kernel.receive(fd, tag) } -> std::same_as<void>;
+  // have been taken all the same: recycle it when `buffer` != kNoBuffer. poll_first: wait until it
+  // is readable before trying, which costs less where nothing is there yet and more where something
+  // is.
+  { kernel.receive(fd, flag, tag) } -> std::same_as<void>;
   // Sends [data, data + length) with MSG_WAITALL | MSG_NOSIGNAL. The memory stays untouched until
   // the completion. result: bytes taken by the socket, possibly fewer than length (a cancel after a
   // part went out gives that part); -ECANCELED, -EAGAIN: none was taken (on -EAGAIN repeat with

@@ -55,9 +55,10 @@ class SystemKernel {
     }
     sqe->user_data = tag.encode();
   }
-  void receive(int fd, Tag tag) noexcept {
+  void receive(int fd, bool poll_first, Tag tag) noexcept {
     io_uring_sqe* sqe = ring_->entry();
     io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
+    if (poll_first) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->buf_group = BufferRing::kGroup;
     sqe->user_data = tag.encode();

@@ -26,18 +26,23 @@ class HandKernel {
 
   // ---- For the test.
 
-  int connect_result = 0;     // what connect(2) says
-  std::map<int, int> queued;  // what unsent() says, by descriptor
-  base::Duration waited = 0;  // how long the worker wanted to sleep last
+  int connect_result = 0;           // what connect(2) says
+  std::map<int, int> queued;        // what unsent() says, by descriptor
+  std::map<int, bool> waits_first;  // the latest receive was to wait before it tries
+  std::vector<int> shut;            // whose write side was shut, in order
+  std::vector<int> closed;          // in order
+  base::Duration waited = 0;        // how long the worker wanted to sleep last
   base::Instant clock = 1000 * base::kSecond;
 
   void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
   void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
-  void bytes_arrive(int fd, std::uint32_t length) {
+  // more: the socket holds more than was received.
+  void bytes_arrive(int fd, std::uint32_t length, bool more = false) {
     SHUNT_CHECK(!ring_.empty());
     const uring::BufferId buffer = ring_.front();
     ring_.pop_front();
     complete(Kind::kReceive, fd, static_cast<std::int32_t>(length), buffer);
+    completions_.back().more_to_read = more;
   }
   void end_arrives(int fd) { complete(Kind::kReceive, fd, 0); }
   // All that is being sent there: only then does a send complete.
@@ -47,7 +52,10 @@ class HandKernel {
   // ---- The concept.
 
   void accept_multishot(int fd, uring::Tag tag) { operations_.push_back({Kind::kAccept, fd, tag}); }
-  void receive(int fd, uring::Tag tag) { operations_.push_back({Kind::kReceive, fd, tag}); }
+  void receive(int fd, bool poll_first, uring::Tag tag) {
+    waits_first[fd] = poll_first;
+    operations_.push_back({Kind::kReceive, fd, tag});
+  }
   void send(int fd, const std::byte*, std::uint32_t length, bool, uring::Tag tag) {
     sent_[fd] = length;
     operations_.push_back({Kind::kSend, fd, tag});
@@ -91,10 +99,13 @@ class HandKernel {
   bool is_reset(int) { return false; }
   void set_stream_options(int, const uring::StreamOptions&) {}
   base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
-  int shutdown_write(int) { return 0; }
+  int shutdown_write(int fd) {
+    shut.push_back(fd);
+    return 0;
+  }
   int unsent(int fd) { return queued[fd]; }
   int accept_now(int) { return -EAGAIN; }
-  void close(int) {}
+  void close(int fd) { closed.push_back(fd); }
   void reset(int) {}
   [[nodiscard]] base::Instant now() const { return clock; }
   [[nodiscard]] std::int64_t wall_ms() const { return 0; }
