@@ -7,6 +7,10 @@
 // readers stand still are given up, the newest first. Receives that were put off wait
 // first in, first out, until half of the ring is free, so that the shortage ends before they are
 // tried again.
+//
+// A stream whose receives keep coming back full reads into large buffers beside the ring, as long
+// as there are any (large_buffers.hpp). A reader that stops keeps its large one: others go on with
+// the ring's.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +27,10 @@ template <uring::Kernel K>
 class Buffers {
  public:
   explicit Buffers(Shard<K>& shard)
-      : shard_(shard), free_(shard.kernel.buffer_count()), holders_(free_) {}
+      : shard_(shard),
+        large_(shard.setup.large_buffers),
+        free_(shard.kernel.buffer_count()),
+        holders_(free_) {}
 
   // A receive filled `buffer` for this pipe.
   void hold(Relay& relay, Side source, uring::BufferId buffer, std::uint32_t length) noexcept {
@@ -34,10 +41,27 @@ class Buffers {
     pipe.sent = 0;
     --free_;
     holders_[buffer] = {shard_.relays.slot_of(relay), source};
+    const bool left_more = length == shard_.kernel.buffer_bytes() && pipe.more_expected;
+    pipe.full_receives = left_more ? std::min<std::uint8_t>(pipe.full_receives + 1, kGrowAfter) : 0;
   }
+  // Gives a pipe that holds nothing a large buffer to receive into, where its stream has earned one
+  // and there is one.
+  [[nodiscard]] bool enlarge(Pipe& pipe) noexcept {
+    if (!pipe.more_expected || pipe.full_receives < kGrowAfter) return false;
+    std::byte* const memory = large_.take();
+    if (memory == nullptr) return false;
+    pipe.buffer = kLargeBuffer;
+    pipe.data = memory;
+    large_used_at_ = shard_.now;
+    return true;
+  }
+  [[nodiscard]] std::uint32_t large_bytes() const noexcept { return large_.bytes(); }
   // Frees what the pipe holds, if anything.
   void release(Pipe& pipe) noexcept {
-    if (pipe.buffer != uring::kNoBuffer) {
+    if (pipe.buffer == kLargeBuffer) {
+      large_.give_back(pipe.data);
+      pipe.buffer = uring::kNoBuffer;
+    } else if (pipe.buffer != uring::kNoBuffer) {
       holders_[pipe.buffer].slot = kNobody;
       shard_.kernel.recycle(std::exchange(pipe.buffer, uring::kNoBuffer));
       ++free_;
@@ -55,7 +79,7 @@ class Buffers {
   // is reached or there is no memory; the bytes then stay where they are.
   void spill(Pipe& pipe) noexcept {
     const std::uint32_t left = pipe.length - pipe.sent;
-    if (pipe.buffer == uring::kNoBuffer || spilled_bytes_ + left > shard_.setup.spilled_bytes_max)
+    if (pipe.buffer >= kLargeBuffer || spilled_bytes_ + left > shard_.setup.spilled_bytes_max)
       return;
     auto* memory = static_cast<std::byte*>(std::malloc(left));
     if (memory == nullptr) return;
@@ -114,13 +138,24 @@ class Buffers {
     }
     return newest;
   }
-  // How long the worker may sleep as far as starved pipes are concerned.
+  // Once a turn: memory of large buffers that nobody has used for a while goes back, that of one.
+  void rest() noexcept {
+    if (large_.keeps_memory() && shard_.now - large_used_at_ >= kLargeKept) large_.give_up_one();
+  }
+  // How long the worker may sleep as far as buffers are concerned.
   [[nodiscard]] base::Duration until_next() const noexcept {
-    return first_ == kNobody ? uring::kForever : kReliefPause;
+    if (first_ != kNobody) return kReliefPause;
+    if (!large_.keeps_memory()) return uring::kForever;
+    const base::Duration unused = shard_.now - large_used_at_;
+    return unused < kLargeKept ? kLargeKept - unused : uring::kNoWait;
   }
 
  private:
   static constexpr std::uint32_t kNobody = UINT32_MAX;
+  // Receives in a row that fill their buffer and leave more, before a stream reads into large ones.
+  // Requests and answers hardly ever get there.
+  static constexpr std::uint8_t kGrowAfter = 2;
+  static constexpr base::Duration kLargeKept = base::kSecond;
   // A send that takes longer than this has met a full socket; before, it is only on its way.
   static constexpr base::Duration kStuckAfter = base::kMillisecond;
   static constexpr base::Duration kReliefPause = base::kMillisecond;
@@ -179,6 +214,8 @@ class Buffers {
   }
 
   Shard<K>& shard_;
+  LargeBuffers large_;
+  base::Instant large_used_at_ = 0;  // one was taken
   std::uint32_t free_;
   std::vector<Holder> holders_;  // by BufferId
   std::size_t spilled_bytes_ = 0;

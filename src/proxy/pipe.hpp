@@ -41,9 +41,13 @@ enum class PipeAction : std::uint8_t {
   kDestinationFailed,  // it takes no more; what was held is void
 };
 
+// In the place of a BufferId: one of the worker's LargeBuffers.
+inline constexpr uring::BufferId kLargeBuffer = uring::kNoBuffer - 1;
+
 struct Pipe {
   // What is held: bytes [sent, length) at data. Owned through `buffer`, or where that is kNoBuffer
-  // and data is set, through the heap (spilled).
+  // and data is set, through the heap (spilled). A large buffer is held while a receive into it is
+  // in flight as well, with nothing in it yet.
   std::byte* data = nullptr;
   std::uint32_t sent = 0;
   std::uint32_t length = 0;
@@ -56,8 +60,9 @@ struct Pipe {
   uring::BufferId buffer = uring::kNoBuffer;
   PipeState state = PipeState::kIdle;
   bool destination_open = false;
-  bool more_expected = false;  // the source has more to read already, as far as is known
-  bool reclaiming = false;     // its send was cancelled to get the buffer back
+  std::uint8_t full_receives = 0;  // in a row: each filled its buffer and left more
+  bool more_expected = false;      // the source has more to read already, as far as is known
+  bool reclaiming = false;         // its send was cancelled to get the buffer back
 
   [[nodiscard]] bool holds_bytes() const noexcept { return sent < length; }
   // Neither ended nor cut: more may come.

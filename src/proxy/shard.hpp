@@ -15,6 +15,7 @@
 #include "shunt/traffic/table.hpp"
 #include "shunt/uring/kernel.hpp"
 #include "src/proxy/connecting_list.hpp"
+#include "src/proxy/large_buffers.hpp"
 #include "src/proxy/outbox.hpp"
 #include "src/proxy/relay_slab.hpp"
 #include "src/proxy/spsc_ring.hpp"
@@ -61,6 +62,7 @@ struct WorkerSetup {
   std::uint32_t index = 0;
   std::uint32_t connections_max = 0;  // of all workers together, and so of this one too
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;
+  LargeBufferLimits large_buffers;
   std::vector<ListenerSocket> listeners;
   std::vector<traffic::AppId> app_of;  // by ServiceId
   int wake_fd = -1;                    // an eventfd; not owned

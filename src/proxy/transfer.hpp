@@ -42,14 +42,19 @@ class Transfer {
     Pipe& pipe = relay.from(source);
     pipe.more_expected = completion.more_to_read || completion.result == -ENOBUFS;
     if (completion.result > 0) {
-      buffers_.hold(relay, source, completion.buffer,
-                    static_cast<std::uint32_t>(completion.result));
+      const auto length = static_cast<std::uint32_t>(completion.result);
+      if (pipe.buffer == kLargeBuffer) {
+        pipe.length = length;
+      } else {
+        buffers_.hold(relay, source, completion.buffer, length);
+      }
       moved(relay, source);
       if (source == Side::kNode && relay.first_byte == 0) {
         relay.first_byte = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
       }
-    } else if (completion.buffer != uring::kNoBuffer) {
-      buffers_.drop(completion.buffer);
+    } else {
+      if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
+      buffers_.release(pipe);  // a large one into which nothing came
     }
     std::int32_t result = completion.result;
     if (result == 0 && relay.to(source).state == PipeState::kSending &&
@@ -191,9 +196,7 @@ class Transfer {
       case PipeAction::kNone:
         return;
       case PipeAction::kReceive:
-        ++relay.socket(source).in_flight;
-        return shard_.kernel.receive(relay.socket(source).fd, !relay.from(source).more_expected,
-                                     shard_.tag(receive_of(source), relay));
+        return receive(relay, source);
       case PipeAction::kStarve:
         return buffers_.starve(relay, source);
       case PipeAction::kSend:
@@ -211,6 +214,17 @@ class Transfer {
       case PipeAction::kDestinationFailed:
         return destination_failed(relay, source, cause_of_failure(destination, result));
     }
+  }
+
+  void receive(Relay& relay, Side source) noexcept {
+    Socket& socket = relay.socket(source);
+    Pipe& pipe = relay.from(source);
+    const uring::Tag tag = shard_.tag(receive_of(source), relay);
+    ++socket.in_flight;
+    if (buffers_.enlarge(pipe)) {
+      return shard_.kernel.receive_into(socket.fd, pipe.data, buffers_.large_bytes(), tag);
+    }
+    shard_.kernel.receive(socket.fd, !pipe.more_expected, tag);
   }
 
   void send(Relay& relay, Side source, bool when_writable) noexcept {

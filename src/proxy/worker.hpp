@@ -55,6 +55,7 @@ class Worker {
     requests_.step();
     if (Relay* surplus = buffers_.surplus()) ending_.close(*surplus, CloseCause::kNoBuffers);
     transfer_.serve_starved();
+    buffers_.rest();
     shard_.root = nullptr;
     if (over()) return false;
     hand_over();
@@ -79,13 +80,12 @@ class Worker {
   }
 
   void handle_completions() noexcept {
-    std::array<uring::Completion, 16> batch;
     std::uint32_t handled = 0;
     while (handled < base::kCompletionsPerTurn) {
-      const std::size_t count = shard_.kernel.reap(batch);
-      for (std::size_t i = 0; i < count; ++i) handle(batch[i]);
+      const std::size_t count = shard_.kernel.reap(batch_);
+      for (std::size_t i = 0; i < count; ++i) handle(batch_[i]);
       handled += static_cast<std::uint32_t>(count);
-      if (count < batch.size()) break;
+      if (count < batch_.size()) break;
       // A switch does not wait for the rest of a long turn.
       if (publication().replaced(shard_.root)) [[unlikely]]
         adopt();
@@ -227,6 +227,8 @@ class Worker {
   Connector<K> connector_;
   Acceptor<K> acceptor_;
   Requests<K> requests_;
+  // Not a local: it would be initialised each turn, which was an eighth of a message.
+  std::array<uring::Completion, 16> batch_;
   traffic::Revision followed_ = 0;
   bool wake_armed_ = false;
   bool wake_withdrawn_ = false;

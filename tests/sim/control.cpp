@@ -106,6 +106,7 @@ proxy::WorkerSetup Control::make_setup(std::uint32_t worker) {
   setup.index = worker;
   setup.connections_max = connections_max_;
   setup.spilled_bytes_max = spilled_bytes_max_;
+  setup.large_buffers = {.count = random_.below(4), .bytes = 4096U << random_.below(2)};
   setup.app_of.assign(model_.services.size(), 0);
   setup.publication = &publication_;
   setup.mailbox = shared_[worker].mailbox.get();

@@ -156,6 +156,27 @@ void ScriptedKernel::receive(int fd, bool /*poll_first*/, uring::Tag tag) {
   queue(OpKind::kReceive, fd, tag);
 }
 
+void ScriptedKernel::receive_into(int fd, std::byte* memory, std::uint32_t length, uring::Tag tag) {
+  note_relay(file_of(fd, "receive_into"), tag);
+  check_single(OpKind::kReceive, fd, "receives");
+  Op& op = queue(OpKind::kReceive, fd, tag);
+  op.memory = memory;
+  op.data = memory;
+  op.length = length;
+  check_memory(op);
+}
+
+// Two operations may read from the same memory, but none may write to what another uses.
+void ScriptedKernel::check_memory(const Op& one) {
+  for (const auto& op : ops_) {
+    if (op.get() == &one || op->state == OpState::kDone || op->data == nullptr) continue;
+    if (op->memory == nullptr && one.memory == nullptr) continue;
+    if (op->data < one.data + one.length && one.data < op->data + op->length) {
+      violations_.add("an operation receives into memory that another one uses");
+    }
+  }
+}
+
 void ScriptedKernel::send(int fd, const std::byte* data, std::uint32_t length, bool poll_first,
                           uring::Tag tag) {
   note_relay(file_of(fd, "send"), tag);
@@ -165,6 +186,7 @@ void ScriptedKernel::send(int fd, const std::byte* data, std::uint32_t length, b
   op.data = data;
   op.length = length;
   op.waits = poll_first;
+  check_memory(op);
 }
 
 void ScriptedKernel::poll(int fd, std::uint32_t events, uring::Tag tag) {

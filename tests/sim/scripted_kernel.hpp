@@ -5,6 +5,7 @@
 //   - a descriptor closed twice, closed with operations in flight, or used after its close;
 //   - two receives or two sends of one descriptor in flight;
 //   - a buffer recycled twice, or while a send from it is in flight;
+//   - memory that one operation reads into and another reads from or into meanwhile;
 //   - a turn (what lies between two waits) with more calls than any bound of work explains.
 #pragma once
 
@@ -73,6 +74,7 @@ class ScriptedKernel {
 
   void accept_multishot(int fd, uring::Tag tag);
   void receive(int fd, bool poll_first, uring::Tag tag);
+  void receive_into(int fd, std::byte* memory, std::uint32_t length, uring::Tag tag);
   void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first, uring::Tag tag);
   void poll(int fd, std::uint32_t events, uring::Tag tag);
   void read_wake(int fd, uring::Tag tag);
@@ -148,6 +150,7 @@ class ScriptedKernel {
     uring::Tag tag;
     int fd = -1;
     const std::byte* data = nullptr;
+    std::byte* memory = nullptr;  // of a receive into the worker's own
     std::uint32_t length = 0;
     std::uint32_t sent = 0;
     bool waits = false;   // send: it found no room before and waits for some
@@ -168,6 +171,7 @@ class ScriptedKernel {
   Op& queue(OpKind kind, int fd, uring::Tag tag);
   void enter_call(const char* call);
   void note_relay(const File* file, uring::Tag tag) const;
+  void check_memory(const Op& one);
   void check_single(OpKind kind, int fd, const char* what);
   [[nodiscard]] bool is_in_flight(int fd) const;
   void forget(int fd, const char* call);
@@ -180,6 +184,7 @@ class ScriptedKernel {
   bool execute_on_file(Op& op);
   bool execute_accept(Op& op, const File& file);
   bool execute_receive(Op& op, File& file);
+  bool execute_receive_into(Op& op, File& file, bool readable);
   bool execute_send(Op& op, File& file);
   bool execute_poll(Op& op, const File& file);
   bool execute_doomed(Op& op);

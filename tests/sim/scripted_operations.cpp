@@ -100,6 +100,7 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   // A buffer is chosen before the socket is asked, so an empty ring may end a receive that has
   // nothing to read.
   const bool readable = file.link == nullptr || (file.link->poll_mask() & (POLLIN | POLLERR)) != 0;
+  if (op.memory != nullptr) return execute_receive_into(op, file, readable);
   if (ring_.empty()) {
     if (!readable && !random_.one_in(50)) return false;
     finish(op, -ENOBUFS);
@@ -116,6 +117,21 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
   if (result > 0 || random_.one_in(4)) op.completion.buffer = take_buffer();
   op.completion.more_to_read = random_.one_in(8) ? random_.one_in(2) : file.link->has_unread();
+  finish(op, result);
+  return true;
+}
+
+bool ScriptedKernel::execute_receive_into(Op& op, File& file, bool readable) {
+  int result = -EAGAIN;
+  if (file.link == nullptr) {
+    result = file.error != 0 ? -std::exchange(file.error, 0) : -ENOTCONN;
+  } else if (readable) {
+    result = file.link->receive({op.memory, op.length}, random_);
+  }
+  if (file.link != nullptr && result != -EAGAIN) {
+    (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
+    op.completion.more_to_read = random_.one_in(8) ? random_.one_in(2) : file.link->has_unread();
+  }
   finish(op, result);
   return true;
 }

@@ -63,6 +63,11 @@ class SystemKernel {
     sqe->buf_group = BufferRing::kGroup;
     sqe->user_data = tag.encode();
   }
+  void receive_into(int fd, std::byte* memory, std::uint32_t length, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_recv(sqe, fd, memory, length, MSG_DONTWAIT);
+    sqe->user_data = tag.encode();
+  }
   void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first,
             Tag tag) noexcept {
     io_uring_sqe* sqe = ring_->entry();

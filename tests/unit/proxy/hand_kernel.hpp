@@ -23,30 +23,48 @@ class HandKernel {
   static constexpr int kWake = 4;
   static constexpr int kClient = 10;
   static constexpr int kNode = 11;
+  static constexpr std::uint32_t kBufferBytes = 4096;
 
   // ---- For the test.
 
-  int connect_result = 0;           // what connect(2) says
-  std::map<int, int> queued;        // what unsent() says, by descriptor
-  std::map<int, bool> waits_first;  // the latest receive was to wait before it tries
-  std::vector<int> shut;            // whose write side was shut, in order
-  std::vector<int> closed;          // in order
-  base::Duration waited = 0;        // how long the worker wanted to sleep last
+  int connect_result = 0;                    // what connect(2) says
+  std::map<int, int> queued;                 // what unsent() says, by descriptor
+  std::map<int, std::span<std::byte>> into;  // the latest receive into the worker's own memory
+  std::map<int, bool> waits_first;           // the latest receive was to wait before it tries
+  std::vector<int> shut;                     // whose write side was shut, in order
+  std::vector<int> closed;                   // in order
+  base::Duration waited = 0;                 // how long the worker wanted to sleep last
   base::Instant clock = 1000 * base::kSecond;
 
   void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
   void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
   // more: the socket holds more than was received.
   void bytes_arrive(int fd, std::uint32_t length, bool more = false) {
-    SHUNT_CHECK(!ring_.empty());
-    const uring::BufferId buffer = ring_.front();
-    ring_.pop_front();
+    uring::BufferId buffer = uring::kNoBuffer;
+    if (!find(Kind::kReceive, fd)->own_memory) {
+      SHUNT_CHECK(!ring_.empty());
+      buffer = ring_.front();
+      ring_.pop_front();
+    }
     complete(Kind::kReceive, fd, static_cast<std::int32_t>(length), buffer);
     completions_.back().more_to_read = more;
   }
+  // What waits was gone when it was read.
+  void nothing_is_there(int fd) { complete(Kind::kReceive, fd, -EAGAIN); }
+  [[nodiscard]] bool receives_into_own_memory(int fd) {
+    return find(Kind::kReceive, fd)->own_memory;
+  }
   void end_arrives(int fd) { complete(Kind::kReceive, fd, 0); }
   // All that is being sent there: only then does a send complete.
-  void bytes_are_taken(int fd) { complete(Kind::kSend, fd, static_cast<std::int32_t>(sent_[fd])); }
+  void bytes_are_taken(int fd) {
+    bytes_are_taken(fd, static_cast<std::uint32_t>(sent_[fd].size()));
+  }
+  // A send that comes back with a part.
+  void bytes_are_taken(int fd, std::uint32_t length) {
+    complete(Kind::kSend, fd, static_cast<std::int32_t>(length));
+  }
+  // What the latest send there was to send.
+  [[nodiscard]] std::span<const std::byte> sent(int fd) { return sent_[fd]; }
   void send_fails(int fd, int error) { complete(Kind::kSend, fd, -error); }
 
   // ---- The concept.
@@ -56,8 +74,12 @@ class HandKernel {
     waits_first[fd] = poll_first;
     operations_.push_back({Kind::kReceive, fd, tag});
   }
-  void send(int fd, const std::byte*, std::uint32_t length, bool, uring::Tag tag) {
-    sent_[fd] = length;
+  void receive_into(int fd, std::byte* memory, std::uint32_t length, uring::Tag tag) {
+    into[fd] = {memory, length};
+    operations_.push_back({Kind::kReceive, fd, tag, true});
+  }
+  void send(int fd, const std::byte* data, std::uint32_t length, bool, uring::Tag tag) {
+    sent_[fd] = {data, length};
     operations_.push_back({Kind::kSend, fd, tag});
   }
   void poll(int fd, std::uint32_t, uring::Tag tag) {
@@ -112,7 +134,6 @@ class HandKernel {
 
  private:
   static constexpr std::uint32_t kBuffers = 8;
-  static constexpr std::uint32_t kBufferBytes = 4096;
   static constexpr std::int32_t kPollOut = 4;
 
   enum class Kind : std::uint8_t { kAccept, kReceive, kSend, kPoll, kWake };
@@ -120,13 +141,18 @@ class HandKernel {
     Kind kind;
     int fd;
     uring::Tag tag;
+    bool own_memory = false;
   };
-
-  void complete(Kind kind, int fd, std::int32_t result, uring::BufferId buffer = uring::kNoBuffer) {
+  [[nodiscard]] std::vector<Operation>::iterator find(Kind kind, int fd) {
     const auto found =
         std::find_if(operations_.begin(), operations_.end(),
                      [&](const Operation& one) { return one.kind == kind && one.fd == fd; });
     SHUNT_CHECK(found != operations_.end());
+    return found;
+  }
+
+  void complete(Kind kind, int fd, std::int32_t result, uring::BufferId buffer = uring::kNoBuffer) {
+    const auto found = find(kind, fd);
     const bool stays = kind == Kind::kAccept;
     completions_.push_back({.tag = found->tag, .result = result, .buffer = buffer, .more = stays});
     if (!stays) operations_.erase(found);
@@ -143,7 +169,7 @@ class HandKernel {
 
   std::vector<Operation> operations_;
   std::deque<uring::Completion> completions_;
-  std::map<int, std::uint32_t> sent_;
+  std::map<int, std::span<const std::byte>> sent_;
   std::array<std::byte, kBuffers * kBufferBytes> memory_{};
   std::deque<uring::BufferId> ring_ = {0, 1, 2, 3, 4, 5, 6, 7};
 };

@@ -134,9 +134,9 @@ TEST(Buffers, OfReadersThatStoppedGoToOthersWhenNoMoreCanBeSetAside) {
     echo(socket);
   });
   Plane plane({{node.address()}}, {.spilled_bytes_max = 64 * 1024});
-  // More of them than there are buffers.
+  // More of them than there are buffers of both kinds.
   std::vector<Socket> stopped;
-  for (int i = 0; i < 80; ++i) {
+  for (int i = 0; i < 120; ++i) {
     stopped.push_back(Socket::connect(plane.address(), 4096));
     ASSERT_TRUE(stopped.back().send("m"));
   }

@@ -38,6 +38,107 @@ TEST(Receive, TriesAtOnceOnlyWhereTheLastLeftSomething) {
   EXPECT_TRUE(one.kernel.waits_first[kClient]);
 }
 
+// Two receives that fill their buffer and leave more: the stream has earned a large one.
+void stream(Connection& one) {
+  pass_on(one, kClient, kNode, HandKernel::kBufferBytes, true);
+  EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
+  pass_on(one, kClient, kNode, HandKernel::kBufferBytes, true);
+}
+
+TEST(LargeBuffer, IsReadIntoAfterFullReceivesAndGoesWithTheLastByteThatWaits) {
+  Connection one({});
+  stream(one);
+  ASSERT_TRUE(one.kernel.receives_into_own_memory(kClient));
+  EXPECT_EQ(one.kernel.into[kClient].size(), LargeBufferLimits{}.bytes);
+  pass_on(one, kClient, kNode, 200'000, true);
+  ASSERT_TRUE(one.kernel.receives_into_own_memory(kClient));
+  pass_on(one, kClient, kNode, 5'000, false);
+  EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
+  EXPECT_TRUE(one.kernel.waits_first[kClient]);
+}
+TEST(LargeBuffer, IsNothingForRequestsAndAnswers) {
+  Connection one({});
+  for (int i = 0; i < 5; ++i) {
+    pass_on(one, kClient, kNode, HandKernel::kBufferBytes, true);
+    EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
+    pass_on(one, kClient, kNode, 100);
+    EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
+  }
+}
+TEST(LargeBuffer, IsGivenBackWhereNothingCame) {
+  Connection one({});
+  stream(one);
+  one.kernel.nothing_is_there(kClient);
+  one.settle();
+  EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
+  EXPECT_TRUE(one.kernel.waits_first[kClient]);
+  pass_on(one, kClient, kNode, HandKernel::kBufferBytes, true);
+  EXPECT_TRUE(one.kernel.receives_into_own_memory(kClient)) << "it has earned one already";
+}
+TEST(LargeBuffer, CarriesWhatASlowReaderLeaves) {
+  Connection one({});
+  stream(one);
+  one.kernel.bytes_arrive(kClient, 200'000, true);
+  one.settle();
+  one.kernel.bytes_are_taken(kNode, 50'000);
+  one.settle();
+  EXPECT_EQ(one.kernel.sent(kNode).data(), one.kernel.into[kClient].data() + 50'000);
+  EXPECT_EQ(one.kernel.sent(kNode).size(), 150'000U);
+}
+TEST(LargeBuffer, IsFreeWhenItsConnectionEndsWhileAReceiveIntoItIsInFlight) {
+  Connection one({.idle = base::kSecond});
+  stream(one);
+  one.pass(2 * base::kSecond);
+  EXPECT_EQ(one.cause(), CloseCause::kIdle);
+  one.kernel.client_arrives();
+  one.settle();
+  const std::byte* const first = one.kernel.into[kClient].data();
+  stream(one);
+  EXPECT_EQ(one.kernel.into[kClient].data(), first) << "the lowest is free again";
+}
+TEST(LargeBuffer, MemoryOfItIsGivenUpWhenItHasNotBeenUsedForASecond) {
+  Connection one({});
+  EXPECT_GT(one.kernel.waited, base::kSecond);
+  stream(one);
+  pass_on(one, kClient, kNode, 5'000);
+  EXPECT_EQ(one.kernel.waited, base::kSecond);
+  one.pass(2 * base::kSecond);
+  EXPECT_GT(one.kernel.waited, base::kSecond);
+}
+
+TEST(LargeBuffers, AreTakenFromTheLowestOn) {
+  LargeBuffers buffers({.count = 3, .bytes = 4096});
+  std::byte* const first = buffers.take();
+  EXPECT_EQ(buffers.take(), first + 4096);
+  EXPECT_EQ(buffers.take(), first + 8192);
+  EXPECT_EQ(buffers.take(), nullptr);
+  EXPECT_EQ(buffers.taken(), 3U);
+  buffers.give_back(first + 4096);
+  buffers.give_back(first);
+  EXPECT_EQ(buffers.take(), first);
+}
+TEST(LargeBuffers, KeepMemoryUntilItIsGivenUpOneByOne) {
+  LargeBuffers buffers({.count = 2, .bytes = 4096});
+  std::byte* const first = buffers.take();
+  std::byte* const second = buffers.take();
+  *first = *second = std::byte{1};
+  EXPECT_FALSE(buffers.keeps_memory()) << "both are in use";
+  buffers.give_back(first);
+  buffers.give_back(second);
+  EXPECT_TRUE(buffers.keeps_memory());
+  buffers.give_up_one();
+  EXPECT_EQ(*second, std::byte{0});
+  EXPECT_EQ(*first, std::byte{1});
+  buffers.give_up_one();
+  EXPECT_EQ(*first, std::byte{0});
+  EXPECT_FALSE(buffers.keeps_memory());
+}
+TEST(LargeBuffers, MayBeNone) {
+  LargeBuffers buffers({.count = 0, .bytes = 4096});
+  EXPECT_EQ(buffers.take(), nullptr);
+  EXPECT_FALSE(buffers.keeps_memory());
+}
+
 TEST(End, OfOneSideIsPassedOnAndOfBothIsAClose) {
   Connection one({});
   one.kernel.end_arrives(kNode);

@@ -1,0 +1,47 @@
+// LargeBuffers: what a stream reads into whose receives keep coming back full, so that each call
+// into the kernel moves more. A worker has a bounded number of them. One is taken only for bytes
+// that are known to wait and goes back with the last of them, so none belongs to a connection at
+// rest; memory that was not used for a while goes back to the machine.
+//
+// Measured on two CPUs of an AMD EPYC, Linux 6.18, four streams on loopback (docs/performance.md):
+// with 32 KiB a call 1.4 GB/s, with 256 KiB 1.9 at three quarters of the CPU time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace shunt::proxy {
+
+struct LargeBufferLimits {
+  std::uint32_t count = 32;  // at most 32; 0: none
+  std::uint32_t bytes = 256 * 1024;  // each, whole pages
+};
+
+class LargeBuffers {
+ public:
+  // Reserves the address space. Where the machine has none, there are no large buffers.
+  explicit LargeBuffers(const LargeBufferLimits& limits) noexcept;
+  ~LargeBuffers();
+  LargeBuffers(const LargeBuffers&) = delete;
+  LargeBuffers& operator=(const LargeBuffers&) = delete;
+
+  [[nodiscard]] std::uint32_t bytes() const noexcept { return limits_.bytes; }
+  // Null where all are taken. Always the lowest that is free: few are used, and those are warm.
+  [[nodiscard]] std::byte* take() noexcept;
+  void give_back(const std::byte* buffer) noexcept;
+
+  // Memory of the machine is kept for buffers that nobody has.
+  [[nodiscard]] bool keeps_memory() const noexcept { return (touched_ & free_) != 0; }
+  // Gives that of one buffer back to the machine: a call of some ten microseconds.
+  void give_up_one() noexcept;
+  [[nodiscard]] std::uint32_t taken() const noexcept;
+
+ private:
+  LargeBufferLimits limits_;
+  std::byte* memory_ = nullptr;
+  std::uint32_t all_ = 0;  // a bit a buffer, as for the next two
+  std::uint32_t free_ = 0;
+  std::uint32_t touched_ = 0;
+};
+
+}  // namespace shunt::proxy
