@@ -120,8 +120,10 @@ void FakeKernel::take(const io_uring_sqe& entry) {
     case IORING_OP_RECV: {
       ask(Asked::kReceive);
       Socket& socket = sockets_[index_of(entry.fd)];
-      SHUNT_CHECK(!socket.receiving && (entry.flags & IOSQE_BUFFER_SELECT) != 0);
+      const bool select = (entry.flags & IOSQE_BUFFER_SELECT) != 0;
+      SHUNT_CHECK(!socket.receiving && select != ((entry.msg_flags & MSG_DONTWAIT) != 0));
       socket.receiving = true;
+      socket.own_memory = select ? 0 : entry.len;
       socket.receive_tag = entry.user_data;
       return try_receive(socket);
     }
@@ -161,9 +163,16 @@ void FakeKernel::cancel(const io_uring_sqe& entry) {
 }
 
 void FakeKernel::try_receive(Socket& socket) {
-  if (!socket.receiving || (socket.pending == 0 && !socket.ended)) return;
+  if (!socket.receiving) return;
+  if (socket.pending == 0 && !socket.ended && socket.own_memory == 0) return;
   socket.receiving = false;
-  if (socket.pending == 0) return complete(socket.receive_tag, 0);
+  if (socket.pending == 0) return complete(socket.receive_tag, socket.ended ? 0 : -EAGAIN);
+  if (socket.own_memory != 0) {
+    const std::uint64_t bytes = std::min<std::uint64_t>(socket.pending, socket.own_memory);
+    socket.pending -= bytes;
+    return complete(socket.receive_tag, static_cast<int>(bytes),
+                    socket.pending != 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0);
+  }
   // Entry 0 overlays the tail (BufferRing::recycle says why it is a cast).
   const auto* ring = reinterpret_cast<const io_uring_buf*>(buffers_);
   if (buffer_head_ == buffers_->tail) return complete(socket.receive_tag, -ENOBUFS);
@@ -171,7 +180,8 @@ void FakeKernel::try_receive(Socket& socket) {
   const std::uint64_t bytes = std::min<std::uint64_t>(socket.pending, buffer.len);
   socket.pending -= bytes;
   complete(socket.receive_tag, static_cast<int>(bytes),
-           IORING_CQE_F_BUFFER | std::uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT);
+           IORING_CQE_F_BUFFER | std::uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT |
+               (socket.pending != 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0));
 }
 
 void FakeKernel::complete(std::uint64_t tag, int result, std::uint32_t flags) {

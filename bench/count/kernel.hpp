@@ -84,6 +84,7 @@ class FakeKernel {
     bool polling = false;
     bool ended = false;
     std::uint64_t receive_tag = 0;
+    std::uint32_t own_memory = 0;  // bytes of a receive that brings its own; 0: it selects a buffer
     std::uint64_t poll_tag = 0;
     std::uint64_t pending = 0;  // bytes that nobody has received yet
   };

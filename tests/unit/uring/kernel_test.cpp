@@ -79,13 +79,13 @@ constexpr Tag kReceive{1, 7, 9}, kSend{2, 7, 9}, kCancel{3, 7, 9}, kPoll{4, 0, 0
 
 TEST_P(KernelTest, CarriesBytesAndTheEnd) {
   Pair pair;
-  kernel->receive(pair.a, kReceive);
+  kernel->receive(pair.a, false, kReceive);
   kernel->send(pair.b, reinterpret_cast<const std::byte*>("hello"), 5, false, kSend);
   EXPECT_EQ(wait(kSend).result, 5);
   const Completion got = wait(kReceive);
   ASSERT_EQ(got.result, 5);
   EXPECT_EQ(text(got), "hello");
-  kernel->receive(pair.a, kReceive);
+  kernel->receive(pair.a, false, kReceive);
   EXPECT_EQ(kernel->shutdown_write(pair.b), 0);
   EXPECT_EQ(wait(kReceive).result, 0);
 }
@@ -94,23 +94,53 @@ TEST_P(KernelTest, AReceiveWithoutAFreeBufferSaysSoAndReadsNothing) {
   Pair pair;
   for (int i = 0; i < 4; ++i) {
     ASSERT_EQ(::send(pair.b, "x", 1, 0), 1);
-    kernel->receive(pair.a, kReceive);
+    kernel->receive(pair.a, false, kReceive);
     ASSERT_EQ(wait(kReceive).result, 1);
   }
   ASSERT_EQ(::send(pair.b, "y", 1, 0), 1);
-  kernel->receive(pair.a, kReceive);
+  kernel->receive(pair.a, false, kReceive);
   EXPECT_EQ(wait(kReceive).result, -ENOBUFS);
   kernel->recycle(2);
-  kernel->receive(pair.a, kReceive);
+  kernel->receive(pair.a, false, kReceive);
   const Completion got = wait(kReceive);
   EXPECT_EQ(got.result, 1);
   EXPECT_EQ(got.buffer, 2);
   EXPECT_EQ(text(got), "y");
 }
 
+TEST_P(KernelTest, AReceiveThatPollsFirstTakesWhatComesAndWhatIsThere) {
+  Pair pair;
+  kernel->receive(pair.a, true, kReceive);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  EXPECT_FALSE(kernel->has_completions());
+  ASSERT_EQ(::send(pair.b, "later", 5, 0), 5);
+  EXPECT_EQ(text(wait(kReceive)), "later");
+  ASSERT_EQ(::send(pair.b, "before", 6, 0), 6);
+  kernel->receive(pair.a, true, kReceive);
+  EXPECT_EQ(text(wait(kReceive)), "before");
+}
+
+TEST_P(KernelTest, AReceiveIntoOwnMemoryTakesOnlyWhatIsThere) {
+  Pair pair;
+  std::array<std::byte, 8> memory{};
+  kernel->receive_into(pair.a, memory.data(), memory.size(), kReceive);
+  EXPECT_EQ(wait(kReceive).result, -EAGAIN);
+  ASSERT_EQ(::send(pair.b, "0123456789", 10, 0), 10);
+  kernel->receive_into(pair.a, memory.data(), memory.size(), kReceive);
+  const Completion got = wait(kReceive);
+  EXPECT_EQ(got.result, 8);
+  EXPECT_EQ(got.buffer, kNoBuffer);
+  EXPECT_EQ(std::memcmp(memory.data(), "01234567", 8), 0);
+  kernel->receive_into(pair.a, memory.data(), memory.size(), kReceive);
+  EXPECT_EQ(wait(kReceive).result, 2);
+  EXPECT_EQ(kernel->shutdown_write(pair.b), 0);
+  kernel->receive_into(pair.a, memory.data(), memory.size(), kReceive);
+  EXPECT_EQ(wait(kReceive).result, 0);
+}
+
 TEST_P(KernelTest, CancelByDescriptorEndsEveryOperation) {
   Pair pair;
-  kernel->receive(pair.a, kReceive);
+  kernel->receive(pair.a, false, kReceive);
   kernel->poll(pair.a, POLLIN, kPoll);
   EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
   kernel->cancel_fd(pair.a, kCancel);
@@ -243,7 +273,7 @@ TEST_P(TcpKernelTest, AResetReachesThePeerAsAReset) {
   kernel->accept_multishot(listener, kAccept);
   const int accepted = wait(kAccept).result;
   ASSERT_GE(accepted, 0);
-  kernel->receive(client, kReceive);
+  kernel->receive(client, false, kReceive);
   EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
   kernel->reset(accepted);
   EXPECT_EQ(wait(kReceive).result, -ECONNRESET);
@@ -257,7 +287,7 @@ TEST_P(TcpKernelTest, AnEndInOrderIsNoReset) {
   const int accepted = wait(kAccept).result;
   ASSERT_GE(accepted, 0);
   kernel->close(accepted);
-  kernel->receive(client, kReceive);
+  kernel->receive(client, false, kReceive);
   EXPECT_EQ(wait(kReceive).result, 0);
   EXPECT_FALSE(kernel->is_reset(client));
   kernel->close(client);
@@ -277,7 +307,7 @@ TEST_P(TcpKernelTest, ASendThatIsResetHalfWaySwallowsTheErrorAndIsResetStillTell
   const std::int32_t sent = wait(kSend).result;
   EXPECT_GT(sent, 0) << "its part, and no word of the reset";
   EXPECT_LT(static_cast<std::size_t>(sent), bytes.size());
-  kernel->receive(client, kReceive);
+  kernel->receive(client, false, kReceive);
   EXPECT_EQ(wait(kReceive).result, 0) << "an end that is none";
   EXPECT_TRUE(kernel->is_reset(client));
   kernel->close(client);
