@@ -17,7 +17,7 @@ Publication::~Publication() = default;
 base::Duration Publication::publish(std::unique_ptr<const traffic::RoutingRoot> next) noexcept {
   SHUNT_CHECK(next != nullptr && next->revision > current_->revision);
   const base::Instant before = base::monotonic_now();
-  const traffic::RoutingRoot* old = root_.exchange(next.get(), std::memory_order_seq_cst);
+  const traffic::RoutingRoot* old = root_.exchange(next.get(), kPublicationOrders.exchange);
   const base::Duration took = base::monotonic_now() - before;
   SHUNT_CHECK(old == current_.get());
   retired_.push_back(std::move(current_));
@@ -26,7 +26,7 @@ base::Duration Publication::publish(std::unique_ptr<const traffic::RoutingRoot> 
 }
 
 bool Publication::adopted(std::uint32_t index, traffic::Revision revision) const noexcept {
-  const std::uint64_t word = words_[index].value.load(std::memory_order_seq_cst);
+  const std::uint64_t word = words_[index].value.load(kPublicationOrders.adopted_read);
   const bool idle = (word & 3U) == 0;
   return idle || (word >> 2) >= revision;
 }
@@ -43,7 +43,7 @@ std::size_t Publication::reclaim() {
   // followed R yet. An offline one holds no pointer, whatever it has connecting.
   traffic::Revision oldest_read = current_->revision;
   for (const Word& word : words_) {
-    const std::uint64_t value = word.value.load(std::memory_order_seq_cst);
+    const std::uint64_t value = word.value.load(kPublicationOrders.reclaim_read);
     if ((value & 1U) != 0) oldest_read = std::min(oldest_read, value >> 2);
   }
   std::erase_if(retired_, [&](const auto& root) { return root->revision < oldest_read; });

@@ -18,14 +18,27 @@ constexpr int kWorkersMax = 2;
 constexpr int kBufferMax = 3;
 constexpr std::int8_t kNone = -1;
 
-// What the protocol's word says.
+bool acquires(std::memory_order order) {
+  return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
+         order == std::memory_order_seq_cst;
+}
+bool releases(std::memory_order order) {
+  return order == std::memory_order_release || order == std::memory_order_acq_rel ||
+         order == std::memory_order_seq_cst;
+}
+bool in_place(std::memory_order order) {
+  return order == std::memory_order_seq_cst;
+}
+
+// What the protocol's word says, and whether a release store has said it.
 struct Word {
   std::int8_t revision = 0;
   bool connecting = false;
   bool online = false;
+  bool released = true;  // the first: threads begin after it
 };
 
-enum class Place : std::int8_t { kAsleep, kMarked, kInTurn, kOfflineButUsing };
+enum class Place : std::int8_t { kAsleep, kReadEarly, kMarked, kInTurn, kOfflineButUsing };
 
 struct Worker {
   Place place = Place::kAsleep;
@@ -33,16 +46,18 @@ struct Worker {
   std::int8_t root = kNone;     // the root pointer that it holds
   std::int8_t connect = kNone;  // the root on whose behalf a connect is under way
   std::int8_t pending = 0;      // stores in its buffer
+  std::uint8_t used = 0;        // the roots that it has used and that are not freed, a bit each
+  std::int8_t left = kNone;     // the oldest root whose connect it took back, until that is known
   std::array<Word, kBufferMax> buffer{};
 };
 
-enum class PublisherPlace : std::int8_t { kIdle, kReadEarly, kReclaiming };
+enum class PublisherPlace : std::int8_t { kIdle, kReadEarly, kExchanged, kReclaiming };
 
 struct Publisher {
   PublisherPlace place = PublisherPlace::kIdle;
   std::int8_t next_word = 0;              // the word that it reads next while reclaiming
   std::int8_t oldest_read = 0;            // of the words read so far
-  std::array<Word, kWorkersMax> early{};  // words read before the exchange (a planted fault)
+  std::array<Word, kWorkersMax> early{};  // words read before the exchange (too weak orders)
 };
 
 // Everything in bytes, so that a state is its own key.
@@ -71,7 +86,8 @@ bool is_adopted(const Word& word, std::int8_t revision) {
 
 class Explorer {
  public:
-  Explorer(const Limits& limits, const Faults& faults) : limits_(limits), faults_(faults) {}
+  Explorer(const Limits& limits, const Faults& faults, const proxy::PublicationOrders& orders)
+      : limits_(limits), faults_(faults), orders_(orders) {}
 
   Outcome run() {
     add(State{}, "", "start");
@@ -108,14 +124,13 @@ class Explorer {
     }
     switch (worker.place) {
       case Place::kAsleep:
-        mark_online(state, i, "wakes and marks itself online");
+        begin_turn(state, i, "wakes");
+        break;
+      case Place::kReadEarly:
+        mark_online(state, i, "marks itself online after all");
         break;
       case Place::kMarked:
-        next(state, i, "reads the root", [&](State& s) {
-          s.workers[i].root = state.root;
-          s.workers[i].place = Place::kInTurn;
-          if (faults_.revision_advances_before_repointing) s.workers[i].follows = state.root;
-        });
+        next(state, i, "reads the root", [&](State& s) { read_root(s, i); });
         break;
       case Place::kInTurn:
         step_in_turn(state, i);
@@ -139,18 +154,17 @@ class Explorer {
     if (worker.connect == kNone) {
       next(state, i, "begins a connect", [&](State& s) { begin_connect(s, i); });
     }
-    mark_online(state, i, "begins its next turn");
+    begin_turn(state, i, "begins its next turn");
     if (worker.pending < limits_.store_buffer && (!behind || faults_.noted_before_repointing)) {
       next(state, i, "says that it follows its root", [&](State& s) {
         s.workers[i].follows = s.workers[i].root;
-        store(s, i, worker_word(s.workers[i], true));  // release
+        store(s, i, worker_word(s.workers[i], true, orders_.followed_note), orders_.followed_note);
       });
     }
     if (worker.pending < limits_.store_buffer) {
       next(state, i, "marks itself offline", [&](State& s) {
         settle(s.workers[i]);
-        // The offline mark is a release store: it may wait in the buffer.
-        store(s, i, {worker_word(s.workers[i], false)});
+        store(s, i, worker_word(s.workers[i], false, orders_.offline_mark), orders_.offline_mark);
         if (faults_.root_used_after_offline_mark) {
           s.workers[i].place = Place::kOfflineButUsing;
         } else {
@@ -161,19 +175,42 @@ class Explorer {
     }
   }
 
-  void mark_online(const State& state, int i, std::string_view what) {
-    if (faults_.online_mark_is_release && state.workers[i].pending >= limits_.store_buffer) return;
-    next(state, i, what, [&](State& s) {
+  void begin_turn(const State& state, int i, std::string_view what) {
+    mark_online(state, i, std::string(what) + " and marks itself online");
+    if (in_place(orders_.root_read)) return;
+    next(state, i, std::string(what) + " and reads the root before its mark", [&](State& s) {
       settle(s.workers[i]);
-      s.workers[i].root = kNone;
-      s.workers[i].place = Place::kMarked;
-      if (faults_.online_mark_is_release) {
-        store(s, i, worker_word(s.workers[i], true));
-        return;
-      }
-      while (s.workers[i].pending > 0) drain_one(s, i);
-      s.words[i] = worker_word(s.workers[i], true);
+      s.workers[i].root = state.root;
+      s.workers[i].place = Place::kReadEarly;
     });
+  }
+
+  void mark_online(const State& state, int i, std::string_view what) {
+    if (!in_place(orders_.online_mark) && state.workers[i].pending >= limits_.store_buffer) return;
+    next(state, i, what, [&](State& s) {
+      Worker& worker = s.workers[i];
+      const bool early = worker.place == Place::kReadEarly;
+      if (!early) {
+        settle(worker);
+        worker.root = kNone;
+        worker.place = Place::kMarked;
+      }
+      store(s, i, worker_word(worker, true, orders_.online_mark), orders_.online_mark);
+      if (early) take_root(s, i, worker.root);
+    });
+  }
+
+  void read_root(State& state, int i) { take_root(state, i, state.root); }
+  // Its revision is read at once.
+  void take_root(State& state, int i, std::int8_t root) {
+    Worker& worker = state.workers[i];
+    worker.root = root;
+    worker.place = Place::kInTurn;
+    if (root != 0 && !(acquires(orders_.root_read) && releases(orders_.exchange))) {
+      violate("a root was used whose contents may not be visible yet");
+    }
+    use_root(state, i);
+    if (faults_.revision_advances_before_repointing) worker.follows = root;
   }
 
   // At the end of a turn the worker follows its root, if no connect is left for an older one.
@@ -183,23 +220,32 @@ class Explorer {
     if (!behind || faults_.repointing_left_out) worker.follows = worker.root;
   }
 
-  [[nodiscard]] Word worker_word(const Worker& worker, bool online) const {
-    return {worker.follows, worker.connect != kNone && !faults_.connecting_bit_left_out, online};
+  [[nodiscard]] Word worker_word(const Worker& worker, bool online, std::memory_order order) const {
+    return {worker.follows, worker.connect != kNone && !faults_.connecting_bit_left_out, online,
+            releases(order)};
   }
 
   void begin_connect(State& state, int i) {
     Worker& worker = state.workers[i];
     use_root(state, i);
     if (worker.root < state.judged[i]) violate("a connect began on a root older than the adopted");
+    if (remembers_ && worker.connect != kNone && worker.left == kNone) worker.left = worker.connect;
     worker.connect = worker.root;
   }
 
-  void use_root(const State& state, int i) {
-    if (state.workers[i].root < state.reclaimed_below) violate("a reclaimed root was dereferenced");
+  void use_root(State& state, int i) {
+    Worker& worker = state.workers[i];
+    if (worker.root < state.reclaimed_below) violate("a reclaimed root was dereferenced");
+    if (remembers_) worker.used |= static_cast<std::uint8_t>(1U << worker.root);
   }
 
-  static void store(State& state, int i, const Word& word) {
+  static void store(State& state, int i, const Word& word, std::memory_order order) {
     Worker& worker = state.workers[i];
+    if (in_place(order)) {
+      while (worker.pending > 0) drain_one(state, i);
+      state.words[i] = word;
+      return;
+    }
     SHUNT_CHECK(worker.pending < kBufferMax);
     worker.buffer[worker.pending++] = word;
   }
@@ -224,11 +270,13 @@ class Explorer {
         });
         break;
       case PublisherPlace::kReadEarly:
-        next(state, kNone, "exchanges the root and judges by what it read", [&](State& s) {
+        next(state, kNone, "exchanges the root", [](State& s) {
           ++s.root;
-          for (int i = 0; i < limits_.workers; ++i) judge_by(s, i, s.publisher.early[i]);
-          s.publisher = {};
+          s.publisher.place = PublisherPlace::kExchanged;
         });
+        break;
+      case PublisherPlace::kExchanged:
+        act_on_early_reads(state);
         break;
       case PublisherPlace::kReclaiming:
         reclaim(state);
@@ -238,18 +286,34 @@ class Explorer {
 
   void publish(const State& state) {
     if (state.root == limits_.publications) return;
-    if (faults_.publisher_reads_before_exchange) {
-      next(state, kNone, "reads every word before its exchange", [&](State& s) {
-        s.publisher.place = PublisherPlace::kReadEarly;
-        s.publisher.early = state.words;
-      });
+    next(state, kNone, "exchanges the root", [](State& s) { ++s.root; });
+    if (in_place(orders_.exchange) && in_place(orders_.adopted_read) &&
+        in_place(orders_.reclaim_read)) {
       return;
     }
-    next(state, kNone, "exchanges the root", [](State& s) { ++s.root; });
+    next(state, kNone, "reads every word before its exchange", [&](State& s) {
+      s.publisher.place = PublisherPlace::kReadEarly;
+      s.publisher.early = state.words;
+    });
+  }
+
+  void act_on_early_reads(const State& state) {
+    if (!in_place(orders_.exchange) || !in_place(orders_.adopted_read)) {
+      next(state, kNone, "judges by what it read early", [&](State& s) {
+        s.publisher = {};
+        for (int i = 0; i < limits_.workers; ++i) judge_by(s, i, state.publisher.early[i]);
+      });
+    }
+    if (!in_place(orders_.exchange) || !in_place(orders_.reclaim_read)) {
+      next(state, kNone, "reclaims by what it read early", [&](State& s) {
+        s.publisher = {.oldest_read = state.root};
+        for (int i = 0; i < limits_.workers; ++i) reclaim_by(s, i, state.publisher.early[i]);
+        free_roots(s);
+      });
+    }
   }
 
   void judge(const State& state) {
-    if (faults_.publisher_reads_before_exchange) return;
     for (int i = 0; i < limits_.workers; ++i) {
       next(state, kNone, i == 0 ? "judges worker 0" : "judges worker 1",
            [&](State& s) { judge_by(s, i, s.words[i]); });
@@ -258,10 +322,16 @@ class Explorer {
 
   void judge_by(State& state, int i, const Word& word) {
     if (!is_adopted(word, state.root)) return;
+    Worker& worker = state.workers[i];
     state.judged[i] = std::max(state.judged[i], state.root);
-    const std::int8_t connect = state.workers[i].connect;
-    if (connect != kNone && connect < state.judged[i]) {
+    if (worker.connect != kNone && worker.connect < state.judged[i]) {
       violate("judged adopted with a connect to a left pool under way");
+    }
+    if (worker.left != kNone && worker.left < state.judged[i]) {
+      if (!word.released || !acquires(orders_.adopted_read)) {
+        violate("judged adopted, but a connect to a left pool was not taken back before");
+      }
+      worker.left = kNone;
     }
   }
 
@@ -270,16 +340,30 @@ class Explorer {
     const int i = state.publisher.next_word;
     if (i < limits_.workers) {
       next(state, kNone, "reads a word to reclaim by", [&](State& s) {
-        const Word& word = s.words[i];
-        if (word.online) s.publisher.oldest_read = std::min(s.publisher.oldest_read, word.revision);
+        reclaim_by(s, i, s.words[i]);
         ++s.publisher.next_word;
       });
       return;
     }
-    next(state, kNone, "reclaims", [](State& s) {
-      s.reclaimed_below = std::max(s.reclaimed_below, s.publisher.oldest_read);
-      s.publisher = {};
-    });
+    next(state, kNone, "reclaims", [](State& s) { free_roots(s); });
+  }
+
+  void reclaim_by(State& state, int i, const Word& word) {
+    std::int8_t& oldest_read = state.publisher.oldest_read;
+    const std::int8_t bound = word.online ? std::min(state.root, word.revision) : state.root;
+    oldest_read = std::min(oldest_read, bound);
+    const unsigned older = (1U << bound) - 1;
+    if ((state.workers[i].used & older) != 0 &&
+        !(word.released && acquires(orders_.reclaim_read))) {
+      violate("a root may be freed before its last use");
+    }
+  }
+
+  static void free_roots(State& state) {
+    state.reclaimed_below = std::max(state.reclaimed_below, state.publisher.oldest_read);
+    const unsigned freed = (1U << state.reclaimed_below) - 1;
+    for (Worker& worker : state.workers) worker.used &= static_cast<std::uint8_t>(~freed);
+    state.publisher = {};
   }
 
   // ---- The graph.
@@ -318,6 +402,12 @@ class Explorer {
 
   const Limits limits_;
   const Faults faults_;
+  const proxy::PublicationOrders orders_;
+  // What a worker did in the past is asked only where some word is not released or not acquired;
+  // to keep it in mind in any case multiplies the states by ten.
+  const bool remembers_ = !(releases(orders_.online_mark) && releases(orders_.followed_note) &&
+                            releases(orders_.offline_mark) && acquires(orders_.adopted_read) &&
+                            acquires(orders_.reclaim_read));
   std::unordered_map<std::string, Origin> seen_;
   std::deque<std::string> open_;
   std::string from_;    // the state whose steps are being taken
@@ -327,8 +417,9 @@ class Explorer {
 
 }  // namespace
 
-Outcome explore(const Limits& limits, const Faults& faults) {
-  return Explorer(limits, faults).run();
+Outcome explore(const Limits& limits, const Faults& faults,
+                const proxy::PublicationOrders& orders) {
+  return Explorer(limits, faults, orders).run();
 }
 
 }  // namespace shunt::model

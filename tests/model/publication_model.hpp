@@ -1,8 +1,17 @@
-// An exhaustive model of the publication protocol (shunt/proxy/publication.hpp) on a machine with
-// store buffers, as x86-TSO has them: a plain store waits in its thread's first-in-first-out
-// buffer, invisible to other threads, until it drains at any later moment; a seq_cst store and an
-// exchange drain the buffer and take effect at once; loads read memory (a thread's own pending
-// stores first, but nobody here reads what it stores itself).
+// An exhaustive model of the publication protocol (shunt/proxy/publication.hpp), which takes the
+// memory order of each access from where the product does (publication_orders.hpp) and executes
+// what that order allows:
+//   seq_cst     takes effect at once and in its place, after what is in the thread's store buffer.
+//   store       of a weaker order: waits in its thread's first-in-first-out buffer, invisible to
+//               other threads, until it drains at any later moment, as on x86.
+//   load        of a weaker order: may be done before the thread's own stores that precede it, as
+//               on Arm: the worker's root read before its mark, the publisher's reads of words
+//               before its exchange. So may they where the exchange itself is weaker.
+//   no release, no acquire: what comes before the store is not ordered before what follows the load
+//               that sees it. That is broken where it would be needed: for the contents of a root,
+//               for the last use of one that is freed, for a connect that was taken back.
+// Loads read memory (a thread's own pending stores first, but nobody here reads what it stores
+// itself).
 //
 // ThreadSanitizer and stress tests see the orders that happen; this sees every order there is.
 // States are finite: revisions are bounded, store buffers too, and a worker's turns need no bound
@@ -21,12 +30,13 @@
 #include <string>
 #include <vector>
 
+#include "shunt/proxy/publication_orders.hpp"
+
 namespace shunt::model {
 
-// One mistake each; the protocol is right with all of them false.
+// One mistake of the program each; the protocol is right with all of them false. Mistakes of the
+// orders are planted by other orders.
 struct Faults {
-  bool online_mark_is_release = false;  // not seq_cst: it may wait in the store buffer
-  bool publisher_reads_before_exchange = false;
   bool connecting_bit_left_out = false;
   bool revision_advances_before_repointing = false;
   bool root_used_after_offline_mark = false;
@@ -51,6 +61,7 @@ struct Outcome {
 };
 
 // Walks every interleaving, breadth first.
-[[nodiscard]] Outcome explore(const Limits& limits, const Faults& faults);
+[[nodiscard]] Outcome explore(const Limits& limits, const Faults& faults,
+                              const proxy::PublicationOrders& orders = proxy::kPublicationOrders);
 
 }  // namespace shunt::model

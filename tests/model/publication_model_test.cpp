@@ -2,7 +2,9 @@
 // is found: if a planted fault were not, the model would be too weak to trust.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <string>
+#include <vector>
 
 #include "tests/model/publication_model.hpp"
 
@@ -32,14 +34,45 @@ TEST(PublicationModel, TheProtocolHoldsForTwoWorkersAndTwoPublications) {
   RecordProperty("states", std::to_string(outcome.states));
 }
 
-TEST(PublicationModel, FindsAnOnlineMarkThatIsOnlyARelease) {
-  const Outcome outcome = explore({}, {.online_mark_is_release = true});
-  EXPECT_NE(outcome.violation, "") << story(outcome);
+// ---- Every order that is weaker than the product's. The tests above run with the product's own,
+// so that they fail, too, when one is weakened there.
+
+using Order = std::memory_order;
+
+struct Access {
+  const char* name;
+  Order proxy::PublicationOrders::* order;
+  std::vector<Order> weaker;  // all that are weaker than what the product needs
+};
+
+const std::vector<Access>& accesses() {
+  using Orders = proxy::PublicationOrders;
+  static const std::vector<Access> all = {
+      {"online_mark", &Orders::online_mark, {Order::release, Order::relaxed}},
+      {"root_read", &Orders::root_read, {Order::acquire, Order::relaxed}},
+      {"followed_note", &Orders::followed_note, {Order::relaxed}},
+      {"offline_mark", &Orders::offline_mark, {Order::relaxed}},
+      {"replaced_hint", &Orders::replaced_hint, {}},
+      {"exchange",
+       &Orders::exchange,
+       {Order::acq_rel, Order::release, Order::acquire, Order::relaxed}},
+      {"adopted_read", &Orders::adopted_read, {Order::acquire, Order::relaxed}},
+      {"reclaim_read", &Orders::reclaim_read, {Order::acquire, Order::relaxed}},
+  };
+  return all;
 }
 
-TEST(PublicationModel, FindsAPublisherThatReadsTheWordsBeforeItsExchange) {
-  const Outcome outcome = explore({}, {.publisher_reads_before_exchange = true});
-  EXPECT_NE(outcome.violation, "") << story(outcome);
+TEST(PublicationModel, FindsEachOrderThatIsWeakerThanItHasToBe) {
+  ASSERT_EQ(sizeof(proxy::PublicationOrders), accesses().size() * sizeof(Order))
+      << "an access that is not in the list";
+  for (const Access& access : accesses()) {
+    for (const Order weaker : access.weaker) {
+      proxy::PublicationOrders orders;
+      orders.*access.order = weaker;
+      const Outcome outcome = explore({}, {}, orders);
+      EXPECT_NE(outcome.violation, "") << access.name << " as " << static_cast<int>(weaker);
+    }
+  }
 }
 
 TEST(PublicationModel, FindsAWordWithoutTheConnectingBit) {

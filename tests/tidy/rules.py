@@ -126,6 +126,29 @@ def no_fences(file):
         yield line, "ThreadSanitizer does not model fences: order the accesses themselves"
 
 
+def publication_orders(file):
+    """The model proves the protocol with the orders of publication_orders.hpp, so the product may use no other."""
+    if not re.fullmatch(r"(?:include/shunt|src)/proxy/publication\.[ch]pp", file.path):
+        return
+    for line, text in file.matches(r"\bmemory_order\w*"):
+        yield line, f"{text}: orders stand in publication_orders.hpp, where the model reads them"
+    used = set()
+    for access in re.finditer(r"(?:\.|->)(?:load|store|exchange|fetch_\w+|compare_exchange_\w+)\s*(\()", file.code):
+        end, depth = access.end(1), 1
+        while depth and end < len(file.code):
+            depth += {"(": 1, ")": -1}.get(file.code[end], 0)
+            end += 1
+        arguments = file.code[access.end(1):end]
+        line = file.line_of(access.start())
+        named = re.findall(r"\bkPublicationOrders\.(\w+)", arguments)
+        if not named and "memory_order" not in arguments:
+            yield line, "an access without an order of kPublicationOrders: the model does not know it"
+        for order in named:
+            if order in used:
+                yield line, f"{order} is the order of another access: give this one its own, and to the model"
+            used.add(order)
+
+
 def no_sleeps(file):
     if any(fnmatch.fnmatch(file.path, pattern) for pattern in MAY_SLEEP):
         return
@@ -142,7 +165,7 @@ def no_marks(file):
 
 
 RULES = [floors, private_headers, repo_rooted, third_party, no_throw, file_length, include_guard,
-         whitespace, no_fences, no_sleeps, no_marks]
+         whitespace, no_fences, publication_orders, no_sleeps, no_marks]
 
 
 def check(root):

@@ -16,8 +16,9 @@
 //
 // A waking worker's online mark may still be in its store buffer while it reads the old root; the
 // two seq_cst operations on each side forbid that the publisher misses the mark *and* the worker
-// misses the new root (store buffering; tests/model proves it by exhaustion and fails when one
-// seq_cst is taken away). There are no standalone fences: ThreadSanitizer does not model them.
+// misses the new root (store buffering). The orders stand in publication_orders.hpp; tests/model
+// reads them there, proves the protocol with them by exhaustion, and fails with any of them that is
+// weaker. There are no standalone fences: ThreadSanitizer does not model them.
 //
 // A word that is offline without `connecting` has adopted whatever is published: the worker will
 // read the newest root when it wakes and nothing of it can reach an old pool. Every other worker is
@@ -30,6 +31,7 @@
 #include <vector>
 
 #include "shunt/base/clock.hpp"
+#include "shunt/proxy/publication_orders.hpp"
 #include "shunt/traffic/table.hpp"
 
 namespace shunt::proxy {
@@ -48,22 +50,22 @@ class Publication {
   // The pointer is good until the next call of begin_turn or go_offline by this worker.
   const traffic::RoutingRoot* begin_turn(std::uint32_t index, traffic::Revision revision,
                                          bool connecting) noexcept {
-    words_[index].value.store(encode(revision, connecting, true), std::memory_order_seq_cst);
-    return root_.load(std::memory_order_seq_cst);
+    words_[index].value.store(encode(revision, connecting, true), kPublicationOrders.online_mark);
+    return root_.load(kPublicationOrders.root_read);
   }
   // All connecting relays of the worker follow the root of `revision` that it holds: says so at
   // once rather than with its next mark.
   void note_followed(std::uint32_t index, traffic::Revision revision, bool connecting) noexcept {
-    words_[index].value.store(encode(revision, connecting, true), std::memory_order_release);
+    words_[index].value.store(encode(revision, connecting, true), kPublicationOrders.followed_note);
   }
   // Another root than this one is published: a hint, which begin_turn makes good.
   [[nodiscard]] bool replaced(const traffic::RoutingRoot* root) const noexcept {
-    return root_.load(std::memory_order_relaxed) != root;
+    return root_.load(kPublicationOrders.replaced_hint) != root;
   }
   // Before the kernel is entered, where most of a worker's time goes; it holds no root pointer any
   // more.
   void go_offline(std::uint32_t index, traffic::Revision revision, bool connecting) noexcept {
-    words_[index].value.store(encode(revision, connecting, false), std::memory_order_release);
+    words_[index].value.store(encode(revision, connecting, false), kPublicationOrders.offline_mark);
   }
 
   // ---- Publisher's side. One thread: the control thread.
