@@ -98,6 +98,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_;
 };
+  [[noreturn]] void end_without_disk();
 
 // The state's lock comes first: a second daemon on the same state must not touch the first one's
 // admin socket or listeners.
@@ -118,6 +119,7 @@ base::Status Daemon::start(bool reset_state) {
   }
   auto restored = control::restore_state(config_.model, store->loaded(), config_.path);
   if (!restored) return tl::unexpected(restored.error());
+  control::LastWords last_words_;
 
   if (const auto listening = admin_.listen(); !listening) return listening;
   auto passed = take_passed_sockets();
@@ -178,7 +180,15 @@ int Daemon::run() {
   announce();
   if (notifier_.watchdog_interval() != base::kOff) feed_watchdog();
   io_.run();
-  return 0;
+  if (!last_words_.disk_answers) end_without_disk();
+  return last_words_.kept ? 0 : 1;
+}
+
+// No destructor: the Persister's would wait for a write that hangs.
+void Daemon::end_without_disk() {
+  logger_.finish();
+  std::cerr << "shunt: the disk does not answer; the process ends without it\n" << std::flush;
+  ::_exit(last_words_.kept ? 0 : 1);
 }
 
 void Daemon::announce() {
@@ -284,13 +294,14 @@ void Daemon::entered(StopPhase phase) {
       signals_.cancel();
       watchdog_.cancel();
       admin_.stop([this] {
-        control_->finish();
+        last_words_ = control_->finish();
         io_.stop();
       });
       break;
     case StopPhase::kAbandoned:
-      // No destructor: each would wait for the worker. What the disk has not
-      // taken yet is lost with it: nobody was told that it is there.
+      // No destructor: each would wait for the worker.
+      (void)control_->finish();
+      logger_.finish();
       std::cerr << "shunt: a worker does not end; the process ends without it\n" << std::flush;
       ::_exit(1);
   }

@@ -15,7 +15,10 @@ class Serve final : public Verb {
             .examples =
                 {"shunt serve", "shunt serve config/demo.yaml",
                  "shunt serve --reset-state   # the file's initial pools, not the last decision"},
-            .exit_codes = {kDone, kFailed, kUsage}};
+            .exit_codes = {kDone, kFailed, kUsage},
+            .failed =
+                "did not start, or a decision in force at the stop is not on disk (the log "
+                "says which)"};
   }
 
   void declare(Parser& parser) override {

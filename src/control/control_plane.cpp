@@ -68,7 +68,7 @@ class ControlPlaneImpl final : public ControlPlane {
     tell_ready();
   }
   void end_commands() override { switchboard_.stop(); }
-  void finish() override { switchboard_.finish_up(); }
+  LastWords finish() override { return switchboard_.finish_up(); }
 
   void apply(Command command, std::function<void(Outcome)> done) override {
     switchboard_.apply(std::move(command), std::move(done));

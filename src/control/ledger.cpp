@@ -188,12 +188,6 @@ void Ledger::in_trouble(const std::string& why) {
   events_.publish(std::move(event));
 }
 
-void Ledger::finish() {
-  // What is staged was handed over already, with all that came before it.
-  if (staged_ || (persisted() && !flush_wanted_)) return;
-  persister_.submit(serialize(document_), {});
-}
-
 void Ledger::flush_after(base::Duration delay) {
   const base::Instant due = base::monotonic_now() + delay;
   if (flush_due_ != 0 && flush_due_ <= due) return;

@@ -57,9 +57,9 @@ class Ledger {
   void settle_recovered(const std::string& app, bool nodes);
   // Writes the document as soon as nothing is staged.
   void flush();
-  // Hands what the disk lacks to the persister, which writes it before it ends: nobody waits for
-  // what is running any more.
-  void finish();
+  // Writes what the disk lacks and waits for it, at most `bound`: nobody waits for what is running
+  // any more. What is in force and did not get there is told, an event an app. Once.
+  [[nodiscard]] LastWords finish(base::Duration bound);
 
   // The decisions in force are on disk (and synced, where syncing is on).
   [[nodiscard]] bool persisted() const noexcept { return !ahead_ && written_ >= in_force_; }
@@ -84,6 +84,7 @@ class Ledger {
   void in_trouble(const std::string& why);
   void flush_after(base::Duration delay);  // or sooner, where that was asked for before
   void flush_when_quiet();
+  [[nodiscard]] bool tell_lost(const LastWrite& last);
 
   Persister& persister_;
   EventSink& events_;

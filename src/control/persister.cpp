@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -30,6 +31,7 @@ Persister::Persister(StateStore store, boost::asio::any_io_executor control)
     : store_(std::move(store)),
       syncs_(store_.syncs()),
       news_(std::move(control), open_eventfd()),
+      held_(serialize(store_.loaded().document)),
       thread_([this] { run(); }) {
   await_answers();
 }
@@ -44,7 +46,7 @@ Persister::~Persister() {
 }
 
 Persister::Ticket Persister::submit(std::string json, Done done) {
-  Job job{++last_ticket_, std::move(json), std::move(done), base::monotonic_now(), 0};
+  Job job{++last_ticket_, std::move(json), std::move(done), base::monotonic_now()};
   {
     const std::lock_guard guard(mutex_);
     SHUNT_CHECK(jobs_.size() < kJobsMax);
@@ -59,6 +61,22 @@ bool Persister::cancel(Ticket ticket) {
   return std::erase_if(jobs_, [&](const Job& job) { return job.ticket == ticket; }) != 0;
 }
 
+LastWrite Persister::finish(std::string json, base::Duration bound) {
+  Job job;
+  job.json = std::move(json);
+  job.submitted = base::monotonic_now();
+  job.last = true;
+  std::unique_lock lock(mutex_);
+  jobs_.push_back(std::move(job));
+  wanted_.notify_one();
+  LastWrite result;
+  result.in_time = last_done_.wait_for(lock, std::chrono::nanoseconds(bound),
+                                       [this] { return last_.has_value(); });
+  if (result.in_time) result.write = *last_;
+  result.held = held_;
+  return result;
+}
+
 void Persister::acknowledge(std::uint64_t sequence) {
   {
     const std::lock_guard guard(mutex_);
@@ -67,7 +85,7 @@ void Persister::acknowledge(std::uint64_t sequence) {
       jobs_.back().acknowledged = sequence;
       return;
     }
-    jobs_.push_back(Job{0, {}, {}, 0, sequence});
+    jobs_.emplace_back().acknowledged = sequence;
   }
   wanted_.notify_one();
 }
@@ -94,6 +112,12 @@ void Persister::run() {
     result.took = base::monotonic_now() - job.submitted;
     {
       const std::lock_guard guard(mutex_);
+      if (result.write.ok) held_ = std::move(job.json);
+      if (job.last) {
+        last_ = std::move(result.write);
+        last_done_.notify_one();
+        continue;
+      }
       answers_.push_back({std::move(job.done), std::move(result)});
     }
     (void)::eventfd_write(news_.native_handle(), 1);

@@ -227,7 +227,9 @@ base::Status StateStore::without_acknowledgement(bool other_damaged) {
 base::Status StateStore::write_slot(std::uint32_t slot, std::uint64_t sequence,
                                     std::string_view json) {
   encode_slot(scratch_, sequence, json);
+  slot_whole_ = false;
   if (auto written = write_range(*file_, scratch_, offset_of(slot)); !written) return written;
+  slot_whole_ = true;
   if (!sync_) return {};
   // Not repeated on EINTR or EIO: the kernel reports a failure once and then forgets the dirty
   // pages, so a second fdatasync would say success about bytes that never arrived.
@@ -255,7 +257,9 @@ WriteResult StateStore::write(std::string_view json) {
     return result;
   }
   result.error = written.error().message;
+  const bool whole = slot_whole_;
   result.restored = write_slot(target, ++sequence_, current_json_).has_value();
+  result.unknown = whole && !result.restored;
   if (result.restored) {
     current_ = target;
     const bool acknowledged = acknowledged_ >= std::exchange(current_sequence_, sequence_);

@@ -51,9 +51,9 @@ void Switchboard::stop() {
   if (!std::exchange(stopping_, true)) ledger_.flush();
 }
 
-void Switchboard::finish_up() {
+LastWords Switchboard::finish_up() {
   if (running_ && running_->stage == Stage::kAdopting) record(*running_, running_->plan.outcome);
-  ledger_.finish();
+  return ledger_.finish(timing_.persist_wait);
 }
 
 // ---- The queue.

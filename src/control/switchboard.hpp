@@ -52,8 +52,9 @@ class Switchboard {
   // Commands from now on are refused. What waits for a quiet moment to be written (receipts) is
   // written now.
   void stop();
-  // Everything has ended: what is decided and not on disk yet goes to the persister. The last call.
-  void finish_up();
+  // Everything has ended: writes what is decided and not on disk yet, blocks until then or
+  // persist_wait. The last call.
+  [[nodiscard]] LastWords finish_up();
   // Frees replaced roots that nobody reads any more.
   void reclaim();
 

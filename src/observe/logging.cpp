@@ -112,6 +112,10 @@ bool Logger::enabled(control::EventLevel level) const noexcept {
 }
 
 void Logger::log(control::EventLevel level, std::string_view type, std::string_view message,
+void Logger::finish() {
+  backend_.reset();
+}
+
                  std::initializer_list<LogField> fields) {
   if (!enabled(level)) return;
   const std::span<const LogField> all(fields.begin(), fields.size());

@@ -140,6 +140,25 @@ def test_a_disk_that_takes_nothing_refuses_a_switch_and_lets_one_through_that_ne
     assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
 
 
+def test_a_stop_that_cannot_write_a_decision_says_what_the_next_start_brings_up(daemon, origins):
+    server = start(daemon, origins, "blue", "green")
+    server.switch("green")
+    wait_for(lambda: server.metrics()["shunt_state_durable"] == 1, "the switch to be on the disk")
+    # The slots of decisions lie beyond it, the log does not.
+    hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, hard))
+    server.run("rollback", "--not-durable", check=True)
+    server.expect_exit = 1
+    assert server.stop() == 1, server.log
+    said = [line for line in server.log.splitlines() if "decision_lost" in line]
+    assert len(said) == 1 and " error " in said[0] and "app=web" in said[0], server.log
+    assert "blue is live, epoch 3, and that is not on disk (" in said[0], said
+    assert "the next start brings up the decision before: green is live, epoch 2" in said[0], said
+    server.expect_exit = 0
+    server.start()
+    assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_drained_and_maintained_nodes_stay_out_over_a_restart(daemon, origins, how):
     server = start(daemon, origins, "blue", "green", count=3)

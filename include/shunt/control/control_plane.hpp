@@ -73,8 +73,9 @@ class ControlPlane : public Controller {
   virtual void begin_stop() = 0;
   // From now on changing commands are refused (kUnavailable); the running one finishes.
   virtual void end_commands() = 0;
-  // What is decided and not on disk yet is handed to the persister, which writes it before it ends.
-  virtual void finish() = 0;
+  // Writes what is decided and not on disk yet; blocks until it is, at most
+  // ControlTiming::persist_wait. Once, after the last answer.
+  [[nodiscard]] virtual LastWords finish() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<ControlPlane> make_control_plane(ControlParts parts,

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +24,19 @@ struct PersistResult {
   WriteResult write;
   bool durable = false;     // ok, and synced
   base::Duration took = 0;  // submit to the end of the write
+};
+
+// How the last write of a process ended.
+struct LastWrite {
+  bool in_time = false;  // false: the disk has not answered, and whether it takes it is not known
+  WriteResult write;     // where in_time
+  std::string held;      // the JSON of the newest document that is known to be on disk
+};
+
+// The same for the decisions in it, as Ledger and ControlPlane say it.
+struct LastWords {
+  bool kept = true;          // false: a decision in force is not on disk; an event says which
+  bool disk_answers = true;  // false: a write hangs, and the Persister's destructor would with it
 };
 
 // All members are the control thread's; the thread inside is the Persister's own.
@@ -42,6 +56,9 @@ class Persister {
   Ticket submit(std::string json, Done done);
   // True: it had not begun and never will, `done` is dropped. False: it is being written or was.
   bool cancel(Ticket ticket);
+  // Writes this document after all that was submitted and waits for the answer, at most `bound`:
+  // blocks, for the end of a process. Once.
+  [[nodiscard]] LastWrite finish(std::string json, base::Duration bound);
   // Notes, after whatever was submitted, that this sequence was acknowledged.
   void acknowledge(std::uint64_t sequence);
   [[nodiscard]] bool syncs() const noexcept { return syncs_; }
@@ -53,6 +70,7 @@ class Persister {
     Done done;
     base::Instant submitted = 0;
     std::uint64_t acknowledged = 0;  // not 0: a note, no document
+    bool last = false;               // finish() waits for it
   };
   struct Answer {
     Done done;
@@ -68,11 +86,14 @@ class Persister {
   boost::asio::posix::stream_descriptor news_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::deque<Job> jobs_;         // guarded by mutex_
-  std::vector<Answer> answers_;  // guarded by mutex_
-  bool stopping_ = false;        // guarded by mutex_
-  Ticket last_ticket_ = 0;       // control thread's
-  std::thread thread_;           // last: starts when all else stands
+  std::deque<Job> jobs_;             // guarded by mutex_
+  std::vector<Answer> answers_;      // guarded by mutex_
+  std::string held_;                 // guarded by mutex_
+  std::optional<WriteResult> last_;  // guarded by mutex_; of finish()
+  std::condition_variable last_done_;
+  bool stopping_ = false;   // guarded by mutex_
+  Ticket last_ticket_ = 0;  // control thread's
+  std::thread thread_;      // last: starts when all else stands
 };
 
 }  // namespace shunt::control

@@ -66,6 +66,8 @@ struct WriteResult {
   // Not ok: the state before the write is whole and synced on disk again, so that a restart cannot
   // bring up the decision that failed. False: a restart may (as recovered, unacknowledged).
   bool restored = false;
+  // Not ok, nor restored: the document may be whole on disk, where only its sync failed.
+  bool unknown = false;
   std::string error;       // a sentence
   bool too_large = false;  // not ok: the document does not fit into a slot, the disk is well
 };
@@ -109,6 +111,7 @@ class StateStore {
   std::uint64_t current_sequence_ = 0;  // what `current_` holds
   std::uint64_t acknowledged_ = 0;      // the last one noted
   std::string current_json_;            // what `current_` holds
+  bool slot_whole_ = false;             // the last write_slot() wrote all of it, synced or not
   std::string scratch_;                 // header and JSON of one write
 };
 

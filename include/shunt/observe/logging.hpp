@@ -49,6 +49,8 @@ class Logger {
  public:
   explicit Logger(const LogOptions& options);
   ~Logger();  // writes what is queued; waits at most about a second for a stuck reader
+  // What the destructor does, for a process that ends without: nothing is logged afterwards.
+  void finish();
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 

@@ -498,6 +498,7 @@ TEST(Persistence, WhatWentAheadIsNotDurableByAWriteOfWhatWasBefore) {
 
 TEST(Persistence, AStopHandsOverWhatWaitsBehindAnotherWrite) {
   ControlRig rig;
+  rig.timing.persist_wait = base::kSecond;
   rig.start();
   rig.switch_to("green");
   settle(rig);
@@ -509,7 +510,12 @@ TEST(Persistence, AStopHandsOverWhatWaitsBehindAnotherWrite) {
   EXPECT_TRUE(rig.run(command).changed);
   rig.plane->begin_stop();
   rig.plane->end_commands();
-  rig.plane->finish();
+  const LastWords words = rig.plane->finish();
+  EXPECT_FALSE(words.disk_answers);
+  EXPECT_FALSE(words.kept);
+  EXPECT_THAT(rig.events.last("decision_lost").message,
+              testing::HasSubstr("the disk has not answered in time): the next start may bring up "
+                                 "the decision before: green is live, epoch 2"));
   disk.release();
   rig.restart();
   EXPECT_EQ(rig.app().active, "blue");
