@@ -19,6 +19,21 @@ int io_uring_disabled() {
   return file >> value ? value : -1;
 }
 
+tl::unexpected<base::Error> barred(const std::string& what) {
+  return base::fail(base::ErrorCode::kPermission, what,
+                    "containers bar it by default: allow io_uring_setup, io_uring_enter and "
+                    "io_uring_register (docs/io_uring.md)");
+}
+
+// Of a call on a ring that could be made: only a filter of system calls answers like this there.
+tl::unexpected<base::Error> call_failed(const std::string& call, int error) {
+  if (error == EPERM || error == EACCES || error == ENOSYS) {
+    return barred("io_uring is barred by a seccomp profile: it lets io_uring_setup pass and not " +
+                  call);
+  }
+  return base::fail_errno(error, call);
+}
+
 tl::unexpected<base::Error> set_up_failed(int error) {
   using base::ErrorCode;
   switch (error) {
@@ -37,10 +52,7 @@ tl::unexpected<base::Error> set_up_failed(int error) {
               "add the user to the group in kernel.io_uring_group, or as root: sysctl "
               "kernel.io_uring_disabled=0");
         default:
-          return base::fail(
-              ErrorCode::kPermission, "io_uring is barred by a seccomp profile",
-              "containers bar it by default: allow io_uring_setup, io_uring_enter and "
-              "io_uring_register (docs/io_uring.md)");
+          return barred("io_uring is barred by a seccomp profile");
       }
     case ENOSYS:
       return base::fail(ErrorCode::kUnavailable,
@@ -81,14 +93,19 @@ bool allowed(const Step& step, const Features& wanted) {
 base::Status check_operations(io_uring* ring) {
   constexpr std::array kNeeded = {IORING_OP_ACCEPT,   IORING_OP_RECV, IORING_OP_SEND,
                                   IORING_OP_POLL_ADD, IORING_OP_READ, IORING_OP_ASYNC_CANCEL};
-  io_uring_probe* probe = io_uring_get_probe_ring(ring);
-  if (probe == nullptr) {
-    return base::fail(base::ErrorCode::kUnavailable, "the kernel's io_uring cannot be probed",
-                      "Linux 6.1 or later is needed");
+  constexpr unsigned kOperations = 256;  // as liburing asks for
+  alignas(io_uring_probe)
+      std::array<char, sizeof(io_uring_probe) + kOperations * sizeof(io_uring_probe_op)>
+          room{};
+  auto* const probe = reinterpret_cast<io_uring_probe*>(room.data());
+  // Not io_uring_get_probe_ring(), which keeps the cause to itself.
+  if (const int result = io_uring_register_probe(ring, probe, kOperations); result < 0) {
+    return call_failed("io_uring_register", -result);
   }
   bool all = true;
-  for (const int operation : kNeeded) all = all && io_uring_opcode_supported(probe, operation) != 0;
-  io_uring_free_probe(probe);
+  for (const int operation : kNeeded) {
+    all = all && io_uring_opcode_supported(probe, operation) != 0;
+  }
   if (all) return {};
   return base::fail(base::ErrorCode::kUnavailable,
                     "the kernel's io_uring lacks operations that shunt needs",
@@ -135,6 +152,12 @@ base::Status Ring::set_up(const RingOptions& options) {
                       "Linux 6.1 or later is needed");
   }
   if (base::Status status = check_operations(&ring_); !status) return status;
+  // Nothing is handed over and nothing waited for: it is only asked whether the call is allowed.
+  if (const int asked = io_uring_enter(static_cast<unsigned>(ring_.ring_fd), 0, 0,
+                                       IORING_ENTER_GETEVENTS, nullptr);
+      asked < 0 && asked != -EINTR && asked != -EAGAIN) {
+    return call_failed("io_uring_enter", -asked);
+  }
 
   // enter() moves the tail by itself, so the index array must be the identity, whatever liburing
   // leaves to its own submit.

@@ -14,15 +14,15 @@ import pytest
 
 from harness import SHUNT, Daemon, ask_colour, connect, wait_for, web
 
-SYS_IO_URING_SETUP = 425
+SYS_IO_URING_SETUP, SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER = 425, 426, 427
 SYS_SCHED_GETATTR = 315 if os.uname().machine == "x86_64" else 275
 
 
-def bar_io_uring():
-    """A seccomp filter as containers have it: io_uring_setup answers EPERM."""
+def bar(call, error=errno.EPERM):
+    """A seccomp filter as containers have it: this system call fails."""
     load = struct.pack("HBBI", 0x20, 0, 0, 0)                     # the number of the call
-    jump = struct.pack("HBBI", 0x15, 0, 1, SYS_IO_URING_SETUP)
-    deny = struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | errno.EPERM)
+    jump = struct.pack("HBBI", 0x15, 0, 1, call)
+    deny = struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | error)
     allow = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
     code = ctypes.create_string_buffer(load + jump + deny + allow)
 
@@ -53,7 +53,16 @@ def config(**fields):
 
 
 def test_io_uring_barred_by_seccomp_names_seccomp_and_the_way_out(tmp_path):
-    start_fails(tmp_path, config(), ["io_uring", "seccomp"], preexec=bar_io_uring)
+    start_fails(tmp_path, config(), ["io_uring", "seccomp"], preexec=lambda: bar(SYS_IO_URING_SETUP))
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])
+@pytest.mark.parametrize("name,call", [("enter", SYS_IO_URING_ENTER), ("register", SYS_IO_URING_REGISTER)])
+def test_io_uring_barred_in_part_names_the_call_and_the_way_out(tmp_path, name, call, error):
+    says = [f"barred by a seccomp profile: it lets io_uring_setup pass and not io_uring_{name}",
+            "allow io_uring_setup, io_uring_enter and io_uring_register"]
+    log = start_fails(tmp_path, config(), says, preexec=lambda: bar(call, error))
+    assert "bug:" not in log
 
 
 def test_an_address_in_use_is_named(tmp_path):
