@@ -4,13 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <iostream>
+#include <new>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "shunt/admin/admin_server.hpp"
 #include "shunt/base/units.hpp"
@@ -44,6 +48,25 @@ void print_error(const base::Error& error) {
   if (!error.hint.empty()) std::cerr << "  " << error.hint << '\n';
 }
 
+// Of what throws while the daemon is built: threads, descriptors, memory.
+base::Error cannot_start(const std::string& what, int error) {
+  constexpr const char* kMemory = "raise the limit of memory (MemoryMax=, ulimit -v)";
+  switch (error) {
+    case EAGAIN:  // pthread_create(3): of a stack that cannot be mapped too
+      return {base::ErrorCode::kUnavailable, what,
+              "raise the limit of threads (TasksMax=, ulimit -u) or of memory (MemoryMax=, "
+              "ulimit -v)"};
+    case ENOMEM:
+      return {base::ErrorCode::kUnavailable, what, kMemory};
+    case EMFILE:
+    case ENFILE:
+      return {base::ErrorCode::kUnavailable, what,
+              "raise the limit of open files (LimitNOFILE=, ulimit -n)"};
+    default:
+      return {base::ErrorCode::kIo, what, {}};
+  }
+}
+
 // Everything that runs, in the order in which it is built; destroyed from the bottom up.
 class Daemon {
  public:
@@ -75,6 +98,7 @@ class Daemon {
   void wait_for_signal();
   void feed_watchdog();
   void entered(StopPhase phase);
+  [[noreturn]] void end_without_disk();
 
   control::Config config_;
   boost::asio::io_context io_{1};
@@ -95,10 +119,10 @@ class Daemon {
   std::optional<observe::MeteredController> metered_;
   std::unique_ptr<observe::AccessLog> access_log_;
   std::unique_ptr<Shutdown> shutdown_;
+  control::LastWords last_words_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_;
 };
-  [[noreturn]] void end_without_disk();
 
 // The state's lock comes first: a second daemon on the same state must not touch the first one's
 // admin socket or listeners.
@@ -119,7 +143,6 @@ base::Status Daemon::start(bool reset_state) {
   }
   auto restored = control::restore_state(config_.model, store->loaded(), config_.path);
   if (!restored) return tl::unexpected(restored.error());
-  control::LastWords last_words_;
 
   if (const auto listening = admin_.listen(); !listening) return listening;
   auto passed = take_passed_sockets();
@@ -317,24 +340,44 @@ std::string summary_of(const control::Config& config) {
          plural(config.model.slots, "node") + " in " + plural(pools, "pool");
 }
 
-int serve(const cli::ServeOptions& options) {
-  // A peer that closed early must not end the process: sends report EPIPE instead.
-  ::signal(SIGPIPE, SIG_IGN);
-  // Nor a limit on the size of files (RLIMIT_FSIZE): writes report EFBIG, which is a full disk.
-  ::signal(SIGXFSZ, SIG_IGN);
+namespace {
+
+// Builds the daemon; false: it did not start, and why has been said.
+bool build(const cli::ServeOptions& options, std::optional<Daemon>& daemon) {
   control::ConfigOutcome outcome = control::load_config(options.config_path);
   if (!outcome.config) {
     for (const control::ConfigError& error : outcome.errors) std::cerr << error.to_string() << '\n';
     std::cerr << "shunt: not started: " << plural(outcome.errors.size(), "error") << " in "
               << options.config_path << '\n';
+    return false;
+  }
+  daemon.emplace(std::move(*outcome.config));
+  const auto started = daemon->start(options.reset_state);
+  if (!started) print_error(started.error());
+  return started.has_value();
+}
+
+}  // namespace
+
+int serve(const cli::ServeOptions& options) {
+  // A peer that closed early must not end the process: sends report EPIPE instead.
+  ::signal(SIGPIPE, SIG_IGN);
+  // Nor a limit on the size of files (RLIMIT_FSIZE): writes report EFBIG, which is a full disk.
+  ::signal(SIGXFSZ, SIG_IGN);
+  std::optional<Daemon> daemon;
+  try {
+    if (!build(options, daemon)) return 1;
+  } catch (const std::bad_alloc&) {
+    print_error(cannot_start("cannot start: out of memory", ENOMEM));
+    return 1;
+  } catch (const std::system_error& error) {
+    print_error(cannot_start(error.what(), error.code().value()));
+    return 1;
+  } catch (const boost::system::system_error& error) {
+    print_error(cannot_start(std::string("cannot start: ") + error.what(), error.code().value()));
     return 1;
   }
-  Daemon daemon(std::move(*outcome.config));
-  if (const auto started = daemon.start(options.reset_state); !started) {
-    print_error(started.error());
-    return 1;
-  }
-  return daemon.run();
+  return daemon->run();
 }
 
 }  // namespace shunt::app

@@ -11,6 +11,7 @@
 
 #include "shunt/base/check.hpp"
 #include "shunt/control/scheduling.hpp"
+#include "shunt/control/starting.hpp"
 
 namespace shunt::control {
 namespace {
@@ -32,7 +33,8 @@ Persister::Persister(StateStore store, boost::asio::any_io_executor control)
       syncs_(store_.syncs()),
       news_(std::move(control), open_eventfd()),
       held_(serialize(store_.loaded().document)),
-      thread_([this] { run(); }) {
+      thread_(starting("the thread that writes decisions",
+                       [this] { return std::thread([this] { run(); }); })) {
   await_answers();
 }
 

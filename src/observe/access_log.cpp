@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "shunt/control/starting.hpp"
 #include "src/observe/access_log_file.hpp"
 #include "src/observe/access_log_line.hpp"
 
@@ -88,7 +89,9 @@ AccessLog::AccessLog(AccessLogOptions options, proxy::DataPlane& data_plane,
                      control::EventSink& events) {
   auto writer = std::make_unique<Writer>(options, data_plane, model, histograms, events);
   writer->reopen();  // an unwritable path is an event at start, not at the first connection
-  thread_ = std::thread([this, owned = std::move(writer)] { run(*owned); });
+  thread_ = control::starting("the thread of the access log", [&] {
+    return std::thread([this, owned = std::move(writer)] { run(*owned); });
+  });
   ::pthread_setname_np(thread_.native_handle(), "access-log");
 }
 

@@ -14,6 +14,7 @@
 
 #include "shunt/base/clock.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/control/starting.hpp"
 
 namespace shunt::observe {
 namespace {
@@ -85,7 +86,11 @@ spdlog::level::level_enum to_spdlog(control::EventLevel level) noexcept {
 struct Logger::Backend {
   explicit Backend(int fd)
       : sink(std::make_shared<DescriptorSink>(fd)),
-        pool(std::make_shared<spdlog::details::thread_pool>(base::kLogQueueLines, 1)),
+        pool(control::starting("the thread of the log",
+                               [] {
+                                 return std::make_shared<spdlog::details::thread_pool>(
+                                     base::kLogQueueLines, 1);
+                               })),
         logger(std::make_shared<spdlog::async_logger>(
             "shunt", sink, pool, spdlog::async_overflow_policy::overrun_oldest)) {
     logger->set_level(spdlog::level::trace);  // levels are checked before formatting
@@ -107,15 +112,15 @@ Logger::Logger(const LogOptions& options)
 
 Logger::~Logger() = default;
 
+void Logger::finish() {
+  backend_.reset();
+}
+
 bool Logger::enabled(control::EventLevel level) const noexcept {
   return static_cast<int>(level) >= static_cast<int>(options_.level);
 }
 
 void Logger::log(control::EventLevel level, std::string_view type, std::string_view message,
-void Logger::finish() {
-  backend_.reset();
-}
-
                  std::initializer_list<LogField> fields) {
   if (!enabled(level)) return;
   const std::span<const LogField> all(fields.begin(), fields.size());

@@ -64,8 +64,9 @@ base::Status WorkerThread::begin(std::vector<OwnedListener> listeners, int cpu) 
   ::pthread_attr_destroy(&attributes);
   if (error != 0) {
     for (const ListenerSocket& listener : setup_.listeners) ::close(listener.fd);
-    return base::fail_errno(error, "cannot start a worker thread",
-                            "raise the limit of threads (TasksMax=, ulimit -u)");
+    return base::fail_errno(
+        error, "cannot start a worker thread",
+        "raise the limit of threads (TasksMax=, ulimit -u) or of memory (ulimit -v)");
   }
   begun_ = true;
   return {};

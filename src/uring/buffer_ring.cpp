@@ -30,7 +30,8 @@ base::Status BufferRing::set_up() {
   shared_ = static_cast<io_uring_buf_ring*>(map(entries_bytes()));
   memory_ = static_cast<std::byte*>(map(memory_bytes()));
   if (shared_ == nullptr || memory_ == nullptr) {
-    return base::fail(base::ErrorCode::kUnavailable, "too little memory for receive buffers");
+    return base::fail(base::ErrorCode::kUnavailable, "too little memory for receive buffers",
+                      "raise the limit of memory (MemoryMax=, ulimit -v)");
   }
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(shared_);

@@ -137,6 +137,56 @@ def test_a_privileged_port_without_privileges_names_the_capability(tmp_path):
     start_fails(tmp_path, text, ["CAP_NET_BIND_SERVICE"], preexec=become_nobody)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes privileges away, so it needs some")
+def test_a_start_without_threads_says_what_could_not_be_started(tmp_path):
+    for directory in [tmp_path, *tmp_path.parents[:3]]:
+        os.chmod(directory, 0o777)
+    wanted = {"the thread of the log", "a worker thread", "the thread that writes decisions",
+              "the thread of the access log"}
+    uid = 65500    # nobody's: the limit counts all processes of a user
+    seen = set()
+    for threads in range(1, 8):
+
+        def become_poor():
+            resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
+            os.setgid(uid)
+            os.setuid(uid)
+
+        text = (f"workers: 1\nstate: {{dir: {tmp_path}/state-{threads}}}\n"
+                f"admin: {{socket: {tmp_path}/admin-{threads}.sock}}\n" + config())
+        server = Daemon(tmp_path / f"daemon-{threads}", text, wait_ready=False, preexec=become_poor)
+        server.start()
+        wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
+        log = server.log
+        server.finish_quietly()
+        if " started " in log:
+            break
+        assert server.process.returncode == 1, log
+        assert "ulimit -u" in log and "terminate called" not in log, log
+        seen |= {name for name in wanted if f"cannot start {name}: " in log}
+    assert seen == wanted
+
+
+def test_a_start_without_memory_says_so_with_the_way_out(tmp_path):
+    libraries = subprocess.run(["ldd", SHUNT], capture_output=True, text=True, timeout=30).stdout
+    if "libasan" in libraries or "libtsan" in libraries:
+        pytest.skip("a sanitizer needs terabytes of address space")
+    for megabytes in range(20, 120, 5):
+
+        def small():
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+        server = Daemon(tmp_path / f"daemon-{megabytes}", "workers: 1\n" + config(), wait_ready=False, preexec=small)
+        server.start()
+        wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
+        log = server.log
+        server.finish_quietly()
+        if " started " in log:
+            break
+        if "error while loading shared libraries" not in log:
+            assert server.process.returncode == 1 and "ulimit -v" in log, (megabytes, log)
+
+
 def test_more_connections_than_descriptors_allow_is_refused_with_the_figures(tmp_path):
     def few_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
