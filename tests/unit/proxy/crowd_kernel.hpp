@@ -41,7 +41,8 @@ class CrowdKernel {
   // ---- The concept.
 
   void accept_multishot(int fd, uring::Tag tag) { accept_ = {fd, tag, true}; }
-  void receive(int fd, uring::Tag tag) { add(fd, tag); }
+  void receive_into(int fd, std::byte*, std::uint32_t, uring::Tag tag) { add(fd, tag); }
+  void receive(int fd, bool, uring::Tag tag) { add(fd, tag); }
   void send(int fd, const std::byte*, std::uint32_t, bool, uring::Tag tag) { add(fd, tag); }
   void poll(int fd, std::uint32_t, uring::Tag tag) { add(fd, tag); }
   void read_wake(int fd, uring::Tag tag) { add(fd, tag); }
