@@ -12,7 +12,7 @@
 namespace shunt::proxy {
 
 struct LargeBufferLimits {
-  std::uint32_t count = 32;  // at most 32; 0: none
+  std::uint32_t count = 32;          // at most 32; 0: none
   std::uint32_t bytes = 256 * 1024;  // each, whole pages
 };
 
