@@ -8,14 +8,53 @@ import os
 import subprocess
 import threading
 
-from harness import PATIENCE_S, free_port, web
+from harness import PATIENCE_S, free_port, wait_for, web
 
 TOOL = os.path.join(os.environ.get("SHUNT_BUILD", "build/release"), "bin/shunt_transfer")
 
 
+class Switching:
+    """Switches to and fro all the time, on a thread whose failure is the test's."""
+
+    def __init__(self, server):
+        self.server, self.made, self.error = server, 0, None
+        self.first_epoch = server.app()["epoch"]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._stop.set()
+        self._thread.join()
+        if kind is None:
+            if self.error is not None:
+                raise self.error
+            assert self.server.app()["epoch"] == self.first_epoch + self.made
+
+    def goes_on(self):
+        """Another switch is made after this moment: none of them was the last long ago."""
+        before = self.made
+        wait_for(lambda: self.made > max(before, 2) or not self._thread.is_alive(), "another switch")
+        if self.error is not None:
+            raise self.error
+        assert self.made > before, f"nothing was switched any more after {before} times"
+
+    def _run(self):
+        try:
+            while not self._stop.wait(0.02):
+                self.server.switch(("green", "blue")[self.made % 2])
+                self.made += 1
+        except BaseException as error:
+            self.error = error
+
+
 def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
     node = free_port()
-    config = web(blue=[f"127.0.0.1:{node}"], green=["GREEN"])
+    # Without checks: the node's listener ends before the switches do.
+    config = web(health="{type: off}", blue=[f"127.0.0.1:{node}"], green=["GREEN"])
     server = daemon(config.replace('"GREEN"', f'{{name: same, address: "127.0.0.1:{node}"}}'))
     tool = subprocess.Popen([TOOL, str(server.port), str(node), str(connections), str(mean_bytes), str(parallel),
                              str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -24,25 +63,13 @@ def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
         assert tool.stdout.readline() == "listening\n"
         for pool in ("blue", "green"):
             server.wait_healthy(pool)
-        stop = threading.Event()
-
-        def keep_switching():
-            turn = 0
-            while not stop.wait(0.02):
-                turn += 1
-                server.switch(("green", "blue")[turn % 2])
-
-        switcher = threading.Thread(target=keep_switching)
-        switcher.start()
-        try:
+        with Switching(server) as switching:
             out, err = tool.communicate("go\n", timeout=timeout)
-        finally:
-            stop.set()
-            switcher.join()
+            switching.goes_on()
         assert tool.returncode == 0, out + err
         result = json.loads(out.splitlines()[-1])
         assert result["failures"] == 0 and result["node_ends"] == connections
-        assert server.app()["epoch"] > 2
+        result["switches"] = switching.made
         return result
     finally:
         if tool.poll() is None:
