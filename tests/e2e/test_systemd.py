@@ -277,7 +277,7 @@ def test_the_filter_lets_io_uring_through_and_holds_back_what_a_proxy_never_need
     assert not {"ptrace", "mount", "setuid", "chroot", "bpf", "kexec_load", "init_module"} & allowed
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.needs_tool("strace")
 def test_every_system_call_of_a_days_work_passes_the_units_filter(daemon, origins, tmp_path):
     counts = tmp_path / "calls"
     # The calls from the daemon's own execve on, as systemd filters them.
