@@ -3,12 +3,14 @@
 import contextlib
 import http.client
 import resource
+import signal
 import socket
 import threading
 
 import pytest
 
 from harness import ask_colour, held_by, wait_for, web
+from stopped_thread import StoppedThread
 
 
 def start(daemon, origins, *colours, count=1, **options):
@@ -157,6 +159,20 @@ def test_a_stop_that_cannot_write_a_decision_says_what_the_next_start_brings_up(
     server.expect_exit = 0
     server.start()
     assert (server.app()["active"], server.app()["epoch"]) == ("green", 2)
+
+
+def test_a_stop_does_not_wait_for_ever_for_a_disk_that_hangs(daemon, origins):
+    server = start(daemon, origins, "blue", "green")
+    wait_for(lambda: server.metrics()["shunt_state_durable"] == 1, "the start to be on the disk")
+    ended = "the disk does not answer; the process ends without it"
+    with StoppedThread(server.process.pid, "shunt-persist"):
+        server.switch("green", not_durable=True)
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: ended in server.log, "the end without the disk")
+    assert server.process.wait(30) == 1, server.log
+    said = [line for line in server.log.splitlines() if "decision_lost" in line]
+    assert len(said) == 1 and "green is live, epoch 2, and that is not on disk" in said[0], server.log
+    assert "the next start may bring up the decision before: blue is live, epoch 1" in said[0], said
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
