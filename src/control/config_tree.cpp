@@ -80,7 +80,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YAML::anchor_t anchor;  // 0: none
     std::optional<TreeNode> key;
     bool dashes = false;                        // a list of lines that begin with them
-    bool repeated = false;                      // the key was there before: its value is dropped
+    bool refused = false;                       // the key was: its value is dropped
     std::unordered_map<std::string, int> keys;  // with the lines where they are
   };
   struct Anchored {
@@ -230,24 +230,25 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!parent.key) {
       take_key(parent, std::move(value.node));
     } else {
-      if (!parent.repeated) {
+      if (!parent.refused) {
         parent.node.entries.push_back({std::move(*parent.key), std::move(value.node)});
       }
       parent.key.reset();
     }
   }
 
-  // yaml-cpp takes duplicate keys silently; which of the two it would give is not defined.
+  // One that is refused is told, and the rest of the file is read all the same: what is wrong there
+  // is told with it. yaml-cpp takes duplicate keys silently; which of the two it would give is not
+  // defined.
   void take_key(Open& mapping, TreeNode key) {
+    mapping.refused = true;
     if (key.kind != TreeNode::Kind::kScalar) {
-      abandon(key, "a key is not a word", "write KEY: VALUE");
-    }
-    if (key.text == "<<") {
-      abandon(key, "the merge key '<<' is not supported", "write the keys out");
-    }
-    const auto [first, fresh] = mapping.keys.emplace(key.text, key.line);
-    mapping.repeated = !fresh;
-    if (!fresh) {
+      report(key, "a key is not a word", "write KEY: VALUE");
+    } else if (key.text == "<<") {
+      report(key, "the merge key '<<' is not supported", "write the keys out");
+    } else if (const auto [first, fresh] = mapping.keys.emplace(key.text, key.line); fresh) {
+      mapping.refused = false;
+    } else {
       report(key,
              "the key " + quoted(key.text) + " is there twice, first in line " +
                  std::to_string(first->second),

@@ -42,8 +42,9 @@ inline constexpr std::size_t kConfigDepthMax = 20;
 [[nodiscard]] std::optional<ConfigError> find_bad_text(std::string_view text);
 
 // Reads the only document of `text`; what is wrong goes to `errors` (file not filled in). Stops at
-// the first error of syntax, and then gives no root; after duplicate keys (the first one counts)
-// and before a second document there is one, so that the errors in it can be told too.
+// the first error of syntax, and then gives no root; after keys that are refused (one that is
+// there twice, where the first counts, the merge key, one that is no word) and before a second
+// document there is one, so that the errors in it can be told too.
 [[nodiscard]] std::optional<TreeNode> read_tree(std::string_view text,
                                                 std::vector<ConfigError>& errors);
 

@@ -88,7 +88,7 @@ const Wrong kWrong[] = {
     {"AnUnknownAlias", "apps: *nowhere\n", "f:1:7: not valid YAML: "},
     {"AnAliasOfItself", "apps: &a {web: *a}\n",
      "f:1:16: an alias refers to the value that it is part of"},
-    {"AListAsKey", "? [a]\n: 1\n", "a key is not a word"},
+    {"AListAsKey", top_with("? [a]\n: 1\n"), "a key is not a word"},
     {"ADuplicateKey", top_with("workers: 1\nworkers: 2\n"),
      "f:2:1: the key 'workers' is there twice, first in line 1 (keep one of them)"},
     {"ADuplicateNodeKey", nodes_with("[{address: 10.0.0.1:80, address: 10.0.0.2:80}]\n"),
@@ -325,6 +325,25 @@ workers: 2
                                   HasSubstr("f:10:8: apps.api.pools is missing"),
                                   HasSubstr("f:10:8: apps.api.initial is missing"),
                                   HasSubstr("f:11:1: the key 'workers' is there twice")));
+}
+
+TEST(ConfigErrors, OfKeysThatYamlAllowsDoNotHideTheOthers) {
+  EXPECT_THAT(
+      errors_of(R"(x: &x {initial: blue}
+? [a]
+: 1
+apps:
+  web:
+    <<: *x
+    listen: 99999
+    bogus: 1
+    pools: {blue: []}
+)"),
+      ElementsAre(HasSubstr("f:1:1: 'x'"), HasSubstr("f:2:3: a key is not a word"),
+                  HasSubstr("f:6:5: the merge key '<<' is not supported"),
+                  HasSubstr("f:6:5: apps.web.initial is missing"),
+                  HasSubstr("f:7:13: apps.web.listen"), HasSubstr("f:8:5: apps.web.'bogus'"),
+                  HasSubstr("f:9:13: apps.web.pools.blue has no nodes")));
 }
 
 TEST(ConfigErrors, OfANodesPortsAreNotHiddenByOthersOfTheNode) {
