@@ -118,8 +118,8 @@ class Renderer {
                        widths.state) +
           "  " + padded_right(painted_up(*pool), widths.up) + "  " +
           padded_left(connections_of(*pool), widths.connections) +
-          (connections_of(*pool) == "1" ? " connection" : " connections") + drain_of(*pool) +
-          rollback_of(app, *pool);
+          (connections_of(*pool) == "1" ? " connection" : " connections") + connecting_of(*pool) +
+          drain_of(*pool) + rollback_of(app, *pool);
       line(text);
       show_nodes(*pool);
     }
@@ -192,6 +192,12 @@ class Renderer {
     return std::to_string(number_at(pool, "established"));
   }
 
+  // Of a pool or a node: they take places of `limits.connections` like the others.
+  static std::string connecting_of(const json::object& pool_or_node) {
+    const std::uint64_t connecting = number_at(pool_or_node, "connecting");
+    return connecting == 0 ? "" : ", " + std::to_string(connecting) + " connecting";
+  }
+
   static std::string drain_of(const json::object& pool) {
     return raw_at(pool, "state") == "active" ? "" : drain_text(object_at(pool, "drain"));
   }
@@ -253,6 +259,7 @@ class Renderer {
     }
     if (admin != "ready") text += ", " + paint(admin, Color::kYellow);
     text += ", " + counted(number_at(node, "established"), "connection");
+    text += connecting_of(node);
     text += drain_text(object_at(node, "drain"));
     if (const auto weight = number_at(node, "weight"); weight != 1) {
       text += ", weight " + std::to_string(weight);

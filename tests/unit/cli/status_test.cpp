@@ -107,6 +107,19 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
             "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
 }
 
+// They are among the connections of the last line, and would be missed above it.
+TEST(Status, ShowsConnectsThatAreUnderWay) {
+  const std::string app = R"({"name": "web", "active": "blue", "epoch": 1, "last": "initial",
+    "last_receipt": null, "rollback_to": "", "rollback_why_not": "",
+    "pools": [{"name": "blue", "state": "active", "nodes": 1, "healthy": 1, "usable": 1,
+               "established": 10, "connecting": 20, "node_list": [
+      {"name": "b1", "weight": 1, "admin": "ready", "health": "up", "established": 10,
+       "connecting": 20}]}]})";
+  const Ran ran = status_of(app, "--nodes");
+  EXPECT_THAT(ran.out, HasSubstr("  blue  active  1/1 up  10 connections, 20 connecting\n"));
+  EXPECT_THAT(ran.out, HasSubstr("    b1  up, 10 connections, 20 connecting\n"));
+}
+
 TEST(Status, PutsADegradedProcessFirst) {
   ScriptedDaemon daemon(in_turn({http(
       200, R"({"process": {"phase": "degraded", "phase_reason": "disk full"}, "apps": []})")}));
