@@ -149,7 +149,11 @@ std::uint64_t Drains::held_by(std::uint32_t worker, const RelayFilter& target) c
 
 // One at once is through where its worker has answered: the others still hold theirs, or may.
 std::uint64_t Drains::left_of(const Order& closing) const {
-  if (closing.over != 0) return closing.marked;
+  if (closing.over != 0) {
+    if (closing.target.connection != 0) return closing.marked;
+    // The survey is up to a second old, and some may have gone since.
+    return std::min(closing.marked, held(closing.target));
+  }
   const traffic::AppId app = closing.target.app;
   if (closing.target.connection != 0) return mail_.settled(app) ? 0 : 1;
   std::uint64_t left = 0;

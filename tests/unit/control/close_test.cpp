@@ -314,6 +314,7 @@ TEST(Close, OverATimeCountsOnWhileAWorkerDoesNotAnswer) {
   rig.with_connections();
   rig.data_plane->worker[0].answers = false;
   rig.data_plane->worker[1].matches = 4;
+  rig.data_plane->bump(1).nodes[0].established.add(3);  // six in all
   rig.run(close_pool("blue", 600 * base::kSecond));
   const auto left = [&] { return rig.app().closings.at(0).remaining; };
   EXPECT_EQ(left(), 5U) << "4 are marked, and the silent worker holds one";
@@ -367,6 +368,23 @@ TEST(Close, OverATimeIsInTheStatusAndEndsWithTheLastOfItsConnections) {
   rig.run_until([&] { return rig.app().closings.empty(); });
   EXPECT_EQ(rig.app().pools[0].established, 3U);
   EXPECT_EQ(rig.events.count("close_cancelled"), 0U);
+}
+
+// What a survey has counted is up to a second old; the pool's own count is of now.
+TEST(Close, HasNoMoreLeftThanItsPoolHolds) {
+  ControlRig rig;
+  rig.with_connections();
+  find_some(rig);
+  rig.run(close_pool("blue", 60 * base::kSecond));
+  ASSERT_EQ(rig.app().closings.at(0).remaining, 2U);
+  rig.end_connections();  // and nothing has counted since
+  EXPECT_EQ(rig.app().closings.at(0).remaining, 0U);
+  Command cancel = close_pool("blue", 0);
+  cancel.close_over.reset();
+  cancel.cancel = true;
+  const auto outcome = rig.apply(cancel);
+  ASSERT_TRUE(outcome->has_value());
+  EXPECT_EQ((*outcome)->message, "closing of pool blue cancelled: 0 connections remain");
 }
 
 TEST(Close, IsNotTakenForOverWhereAWorkerHasNotTakenItsMarks) {
