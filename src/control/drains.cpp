@@ -81,20 +81,22 @@ void Drains::begin(const Order& drain, bool keeps_deadline, base::Instant now) {
   });
   if (known == orders_.end()) {
     Order& added = add(drain);
-    if (drain.deadline != 0 && drain.deadline <= now) close(added, drain.over, now);
+    if (drain.deadline != 0 && drain.deadline <= now) close(added, drain.over, now, Tells::kLater);
     return;
   }
   if (keeps_deadline) return;  // nobody has asked for more time
   known->deadline = drain.deadline;
   known->over = drain.over;
-  if (drain.deadline != 0 && drain.deadline <= now) return close(*known, known->over, now);
+  if (drain.deadline != 0 && drain.deadline <= now) {
+    return close(*known, known->over, now, Tells::kLater);
+  }
   // Closing runs, and there is more time now: what it has not reached yet stays until then.
   if (std::exchange(known->close_until, 0) == 0) return;
   renew(*known);
   take_back(known->target, known->cause, now);
 }
 
-void Drains::close(Order& drain, base::Duration over, base::Instant now) {
+void Drains::close(Order& drain, base::Duration over, base::Instant now, Tells tells) {
   const bool again = drain.close_until != 0;
   drain.close_until = now + std::max(over, kCloseAgain);
   mail_.send(drain.target.app, [&] {
@@ -104,9 +106,12 @@ void Drains::close(Order& drain, base::Duration over, base::Instant now) {
   });
   const std::uint64_t left = held(drain.target);
   if (again || left == 0) return;
-  announce(drain, "drain_deadline",
-           name_of(drain.target) + ": closing " + connections(left) + " over " +
-               base::format_duration_brief(over));
+  Event event = event_of(drain, "drain_deadline",
+                         name_of(drain.target) + ": closing " + connections(left) + " over " +
+                             base::format_duration_brief(over),
+                         {});
+  if (tells == Tells::kLater) return begun_.push_back(std::move(event));
+  events_.publish(std::move(event));
 }
 
 // ---- Closings.
@@ -272,7 +277,7 @@ void Drains::tick(base::Instant now) {
     if (order.closing()) continue;
     const bool due = order.close_until == 0 ? order.deadline != 0 && now >= order.deadline
                                             : now >= order.close_until;
-    if (due) close(order, order.close_until == 0 ? order.over : 0, now);
+    if (due) close(order, order.close_until == 0 ? order.over : 0, now, Tells::kNow);
   }
   std::erase_if(orders_, [&](Order& order) {
     if (order.closing() ? !is_over(order, now) : held(order.target) != 0) return false;

@@ -85,7 +85,7 @@ class Drains {
   void cancel_closing(const proxy::RelayFilter& target, base::Instant now);
 
   // The pool is live again: its drain and its closings end. The node is ready again: its drain
-  // ends. by: the verb that did it, for the event, which waits for tell_cancelled().
+  // ends. by: the verb that did it, for the event, which waits for tell().
   void cancel_pool(traffic::AppId app, traffic::PoolId pool, std::string_view by,
                    base::Instant now);
   void cancel_node(traffic::NodeSlot slot, std::string_view by, base::Instant now);
@@ -94,8 +94,9 @@ class Drains {
   // behind has as much of a hurry as the others, and costs as much as all orders together.
   void bring_in_line();
 
-  // Publishes what was cancelled since: apart, since a rollback must not wait for that.
-  void tell_cancelled();
+  // Publishes what was cancelled since, apart, since a rollback must not wait for that, and what
+  // began to close at once: after the event of the command that made it.
+  void tell();
 
   // Begins to close at deadlines, ends drains that are empty ("drained"), surveys ages once a
   // second while something drains. Called every 100 ms or so.
@@ -146,12 +147,15 @@ class Drains {
   [[nodiscard]] std::vector<proxy::CloseOrder> going_on(traffic::AppId app,
                                                         const proxy::RelayFilter* target,
                                                         base::Instant now) const;
-  void close(Order& drain, base::Duration over, base::Instant now);
+  enum class Tells { kNow, kLater };  // later: with tell()
+  void close(Order& drain, base::Duration over, base::Instant now, Tells tells);
   [[nodiscard]] bool overlap(const proxy::RelayFilter& a,
                              const proxy::RelayFilter& b) const noexcept;
   [[nodiscard]] std::uint64_t held(const proxy::RelayFilter& target) const;
   [[nodiscard]] std::string name_of(const proxy::RelayFilter& target) const;
   [[nodiscard]] std::string ending_by(const Order& order) const;
+  [[nodiscard]] Event event_of(const Order& order, const char* type, std::string message,
+                               std::vector<std::pair<std::string, std::string>> fields) const;
   void announce(const Order& order, const char* type, std::string message,
                 std::vector<std::pair<std::string, std::string>> fields = {}) const;
   void add_closing(DrainStatus& status, const proxy::RelayFilter& target, base::Instant now) const;
@@ -176,6 +180,7 @@ class Drains {
   MarkMail mail_;
   bool taken_back_ = false;                               // since the last bring_in_line()
   std::vector<std::pair<Order, std::string>> cancelled_;  // and by what, not told yet
+  std::vector<Event> begun_;                              // not told yet
   std::vector<base::Instant>
       oldest_;  // by slot: accept of the oldest connection; 0: none or unknown
   base::Instant surveyed_ = 0;

@@ -23,8 +23,8 @@ std::string Drains::name_of(const RelayFilter& target) const {
   return "pool " + model_.apps[target.app].pools[target.pool].name;
 }
 
-void Drains::announce(const Order& order, const char* type, std::string message,
-                      std::vector<std::pair<std::string, std::string>> fields) const {
+Event Drains::event_of(const Order& order, const char* type, std::string message,
+                       std::vector<std::pair<std::string, std::string>> fields) const {
   const traffic::App& app = model_.apps[order.target.app];
   const traffic::NodeSlot node = order.target.node;
   Event event;
@@ -37,10 +37,16 @@ void Drains::announce(const Order& order, const char* type, std::string message,
     event.fields = {{"pool", app.pools[order.target.pool].name}};
   }
   for (auto& field : fields) event.fields.push_back(std::move(field));
-  events_.publish(std::move(event));
+  return event;
 }
 
-void Drains::tell_cancelled() {
+void Drains::announce(const Order& order, const char* type, std::string message,
+                      std::vector<std::pair<std::string, std::string>> fields) const {
+  events_.publish(event_of(order, type, std::move(message), std::move(fields)));
+}
+
+void Drains::tell() {
+  for (Event& event : std::exchange(begun_, {})) events_.publish(std::move(event));
   for (const auto& [order, by] : std::exchange(cancelled_, {})) {
     const bool closing = order.closing();
     const std::uint64_t left = held(order.target);

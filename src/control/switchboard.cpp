@@ -111,7 +111,7 @@ void Switchboard::answer(Outcome outcome) {
         {run->command.key, base::wall_now_ms(), fingerprint_of(run->command), outcome, {}});
   }
   announce_outcome(events_, run->command, outcome, persister_.syncs());
-  drains_.tell_cancelled();
+  drains_.tell();
   busy_ = nested;
   if (!nested) run_next();
 }

@@ -79,6 +79,19 @@ TEST(Drain, AtItsDeadlineClosesWhatIsLeftSpreadOut) {
   EXPECT_EQ(rig.events.count("drain_deadline"), 1U);
 }
 
+TEST(Drain, ThatClosesAtOnceIsToldAfterTheSwitchThatBeganIt) {
+  ControlRig rig;
+  rig.with_connections();
+  Command command = switch_command("green");
+  command.close_over = 7 * base::kSecond;
+  EXPECT_TRUE(rig.run(command).changed);
+  std::vector<std::string> types;
+  for (const Event& event : rig.events.events) {
+    if (event.type == "switch" || event.type == "drain_deadline") types.push_back(event.type);
+  }
+  EXPECT_THAT(types, testing::ElementsAre("switch", "drain_deadline"));
+}
+
 TEST(Drain, BeforeItsDeadlineIsForgottenWhenThePoolIsLiveAgain) {
   ControlRig rig;
   rig.config.model.apps[0].drain.deadline = 3600 * base::kSecond;
