@@ -40,12 +40,16 @@ std::string path_in(const std::string& dir, const char* name) {
 constexpr const char* kDirectoryHint =
     "give state.dir a directory that the user of shunt may write to";
 
+// Of what a disk that is well does not do.
+constexpr const char* kDiskHint =
+    "look for errors of the disk or its file system (dmesg), or set state.dir to another one";
+
 base::Status sync_directory(const std::string& dir) {
   const base::UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return base::fail_errno(errno, "cannot open " + dir);
+  if (!fd) return base::fail_errno(errno, "cannot open " + dir, kDiskHint);
   // EINVAL: a file system that cannot sync directories has nothing to sync (fsync(2)).
   if (::fsync(fd.get()) != 0 && errno != EINVAL)
-    return base::fail_errno(errno, "cannot sync " + dir);
+    return base::fail_errno(errno, "cannot sync " + dir, kDiskHint);
   return {};
 }
 
@@ -95,7 +99,7 @@ base::Result<StateLock> lock_state_directory(const std::string& dir) {
   base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock) return base::fail_errno(errno, "cannot open " + path, kDirectoryHint);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return base::fail_errno(errno, "cannot lock " + path);
+    if (errno != EWOULDBLOCK) return base::fail_errno(errno, "cannot lock " + path, kDiskHint);
     return base::fail(base::ErrorCode::kConflict,
                       "the state directory " + dir + " is in use by " + holder_of(lock.get()),
                       "stop that one, or give this one a state.dir of its own");
@@ -139,9 +143,9 @@ base::Result<std::unique_ptr<StateFile>> create_decisions(const std::string& dir
   if (auto written = write_all(fd.get(), bytes.data(), bytes.size(), path); !written) {
     return tl::unexpected(written.error());
   }
-  if (::fsync(fd.get()) != 0) return base::fail_errno(errno, "cannot sync " + path);
+  if (::fsync(fd.get()) != 0) return base::fail_errno(errno, "cannot sync " + path, kDiskHint);
   if (::rename(path.c_str(), name.c_str()) != 0) {
-    return base::fail_errno(errno, "cannot rename " + path);
+    return base::fail_errno(errno, "cannot rename " + path, kDiskHint);
   }
   if (auto synced = sync_directory(dir); !synced) return tl::unexpected(synced.error());
   return std::make_unique<PosixStateFile>(std::move(fd));
@@ -157,7 +161,7 @@ base::Result<std::string> set_decisions_aside(const std::string& dir) {
   }
   if (::rename(name.c_str(), aside.c_str()) != 0) {
     if (errno == ENOENT) return std::string();
-    return base::fail_errno(errno, "cannot rename " + name);
+    return base::fail_errno(errno, "cannot rename " + name, kDiskHint);
   }
   if (auto synced = sync_directory(dir); !synced) {
     base::Error error = synced.error();

@@ -15,6 +15,7 @@ import pytest
 from harness import SHUNT, Daemon, ask_colour, connect, wait_for, web
 
 SYS_IO_URING_SETUP, SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER = 425, 426, 427
+SYS_FSYNC = 74 if os.uname().machine == "x86_64" else 82
 SYS_SCHED_GETATTR = 315 if os.uname().machine == "x86_64" else 275
 
 
@@ -63,6 +64,11 @@ def test_io_uring_barred_in_part_names_the_call_and_the_way_out(tmp_path, name, 
             "allow io_uring_setup, io_uring_enter and io_uring_register"]
     log = start_fails(tmp_path, config(), says, preexec=lambda: bar(call, error))
     assert "bug:" not in log
+
+
+def test_a_disk_that_fails_is_told_with_a_way_out(tmp_path):
+    start_fails(tmp_path, config(), ["cannot sync", "Input/output error", "state.dir"],
+                preexec=lambda: bar(SYS_FSYNC, errno.EIO))
 
 
 def test_an_address_in_use_is_named(tmp_path):
