@@ -69,9 +69,17 @@ bool is_adopted(const json::object& receipt) {
 
 std::string lines_of_receipt(const json::object& receipt, bool color) {
   const auto span = [&](const char* name) { return fine_duration(number_at(receipt, name)); };
-  std::string line = "  total " + span("total_ns") + ": gates " + span("gates_ns") + ", persist " +
-                     span("persist_ns") + ", store " + span("store_ns") + ", adoption " +
-                     span("adoption_ns") + "; ";
+  // What no part holds: the wait for the control thread, behind other commands or on a busy CPU.
+  const std::uint64_t total = number_at(receipt, "total_ns");
+  std::uint64_t parts = 0;
+  for (const char* part : {"gates_ns", "persist_ns", "store_ns", "adoption_ns"}) {
+    parts += number_at(receipt, part);
+  }
+  const std::uint64_t waiting = total - std::min(total, parts);
+  std::string line = "  total " + span("total_ns") + ": ";
+  if (waiting > total / 10) line += "waiting " + fine_duration(waiting) + ", ";
+  line += "gates " + span("gates_ns") + ", persist " + span("persist_ns") + ", store " +
+          span("store_ns") + ", adoption " + span("adoption_ns") + "; ";
   line += flag_at(receipt, "durable") ? "durable" : painted("NOT DURABLE", Color::kYellow, color);
   if (!is_adopted(receipt)) line += painted(", NOT YET FOLLOWED", Color::kYellow, color);
   line += '\n';

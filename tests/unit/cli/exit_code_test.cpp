@@ -19,7 +19,8 @@ TEST(Exit0, WithTheReceiptWhereItWasDone) {
   EXPECT_EQ(ran.err, "");
   EXPECT_EQ(ran.out,
             "web: green is live, epoch 42, 903 connections left on blue, 3 connects re-pointed\n"
-            "  total 1.2ms: gates 12.3us, persist 350us, store 140ns, adoption 80.4us; durable\n");
+            "  total 1.2ms: waiting 791us, gates 12.3us, persist 350us, store 140ns, adoption "
+            "80.4us; durable\n");
 }
 
 TEST(Exit0, WhereItIsSoAlready) {
