@@ -1,6 +1,8 @@
 #include "src/cli/session.hpp"
 
+#include <array>
 #include <iostream>
+#include <string_view>
 
 #include "src/cli/exit_code.hpp"
 #include "src/cli/report.hpp"
@@ -12,6 +14,23 @@ namespace shunt::cli {
 namespace {
 
 constexpr base::Duration kReadWithin = 10 * base::kSecond;
+
+struct Title {
+  std::string_view kind;
+  std::string_view text;
+  unsigned status;  // what the daemon answers with; 0: it never says this itself
+};
+
+// Of the problems that the command line finds by itself.
+constexpr std::array<Title, 7> kTitles = {{
+    {"refused", "refused, nothing changed", 409},
+    {"not_found", "not found", 404},
+    {"app_needed", "an app has to be named", 0},
+    {"not_understood", "the answer is not understood", 0},
+    {"no_answer", "no answer", 0},
+    {"unreachable", "the daemon cannot be reached, nothing was sent", 0},
+    {"outcome_unknown", "sent, outcome unknown", 0},
+}};
 
 }  // namespace
 
@@ -121,7 +140,14 @@ int Session::say_problem(const Response& response) const {
 
 void Session::print_problem(const std::string& kind, const std::string& detail,
                             const std::string& key) const {
-  json::object problem{{"kind", kind}, {"detail", detail}};
+  json::object problem{{"type", "urn:shunt:problem:" + kind}};
+  for (const Title& title : kTitles) {
+    if (title.kind != kind) continue;
+    problem["title"] = title.text;
+    if (title.status != 0) problem["status"] = title.status;
+  }
+  problem["detail"] = detail;
+  problem["kind"] = kind;
   if (!key.empty()) problem["key"] = key;
   environment_.out << json::serialize(problem) << "\n" << std::flush;
 }

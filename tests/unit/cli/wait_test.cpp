@@ -16,6 +16,7 @@ namespace shunt::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using State = Progress::State;
 
 Progress judged(const WaitFor& wanted, const std::string& app) {
@@ -113,6 +114,16 @@ TEST(Waiting, ForALivePoolToDrainIsRefusedBeforeAnythingIsClosed) {
         << line;
   }
   for (const SeenRequest& request : daemon.seen()) EXPECT_EQ(request.method, "GET");
+}
+
+TEST(Waiting, ARefusalOfTheCommandLineIsAProblemDocumentToo) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::app(903))}));
+  const Ran ran = run_at(daemon, "close --pool green --wait drained --json");
+  EXPECT_THAT(
+      ran.out,
+      StartsWith(R"({"type":"urn:shunt:problem:refused","title":"refused, nothing changed",)"
+                 R"("status":409,"detail":")"));
+  EXPECT_THAT(ran.out, HasSubstr(R"("kind":"refused")"));
 }
 
 // The close of green under the key K was answered before, or not; green is live.
