@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -30,7 +31,7 @@ int __wrap_io_uring_queue_init_params(unsigned /*entries*/, io_uring* ring,
 }
 void __wrap_io_uring_queue_exit(io_uring* /*ring*/) {}
 int __wrap_io_uring_register_probe(io_uring* /*ring*/, io_uring_probe* probe, unsigned operations) {
-  const unsigned known = operations < IORING_OP_LAST ? operations : IORING_OP_LAST;
+  const unsigned known = std::min<unsigned>(operations, IORING_OP_LAST);
   probe->last_op = static_cast<std::uint8_t>(known - 1);
   for (unsigned i = 0; i < known; ++i) probe->ops[i].flags = IO_URING_OP_SUPPORTED;
   return 0;
