@@ -29,7 +29,7 @@ def test_switch_prints_a_receipt_and_moves_traffic(daemon, origins):
     done = server.run("switch", "green", "--reason", "release 1.3.0")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"web: green is live, epoch 2, 0 connections left on blue\n"
-                        r"  total \S+: gates \S+, persist \S+, store \S+, adoption \S+; durable\n",
+                        r"  total \S+: (?:waiting \S+, )?gates \S+, persist \S+, store \S+, adoption \S+; durable\n",
                         done.stdout), done.stdout
     assert ask_colour(server.port) == "green"
     assert [event["reason"] for event in server.events("switch")] == ["release 1.3.0"]

@@ -9,6 +9,7 @@ import resource
 import socket
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -34,6 +35,14 @@ def bar(call, error=errno.EPERM):
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.prctl(38, 1, 0, 0, 0) == 0                        # PR_SET_NO_NEW_PRIVS
     assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0    # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
+@pytest.fixture
+def open_path():
+    """A temporary directory that other users may use. Not pytest's: every session that starts closes them all again."""
+    with tempfile.TemporaryDirectory(prefix="shunt-start-") as path:
+        os.chmod(path, 0o777)
+        yield pathlib.Path(path)
 
 
 def start_fails(tmp_path, config, says, **options):
@@ -127,26 +136,22 @@ def test_a_second_daemon_on_the_same_state_is_refused(tmp_path, daemon):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes privileges away, so it needs some")
-def test_a_privileged_port_without_privileges_names_the_capability(tmp_path):
+def test_a_privileged_port_without_privileges_names_the_capability(open_path):
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
         if int(file.read()) <= 1023:
             pytest.skip("every port is unprivileged here")
-    for directory in [tmp_path, *tmp_path.parents[:3]]:
-        os.chmod(directory, 0o777)
 
     def become_nobody():
         os.setgid(65534)
         os.setuid(65534)
 
-    text = f"state: {{dir: {tmp_path}/state}}\nadmin: {{socket: {tmp_path}/admin.sock}}\n" + config()
+    text = f"state: {{dir: {open_path}/state}}\nadmin: {{socket: {open_path}/admin.sock}}\n" + config()
     text = text.replace("{listen}", "1023")
-    start_fails(tmp_path, text, ["CAP_NET_BIND_SERVICE"], preexec=become_nobody)
+    start_fails(open_path, text, ["CAP_NET_BIND_SERVICE"], preexec=become_nobody)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes privileges away, so it needs some")
-def test_a_start_without_threads_says_what_could_not_be_started(tmp_path):
-    for directory in [tmp_path, *tmp_path.parents[:3]]:
-        os.chmod(directory, 0o777)
+def test_a_start_without_threads_says_what_could_not_be_started(open_path):
     wanted = {"the thread of the log", "a worker thread", "the thread that writes decisions",
               "the thread of the access log"}
     uid = 65500    # nobody's: the limit counts all processes of a user
@@ -158,9 +163,9 @@ def test_a_start_without_threads_says_what_could_not_be_started(tmp_path):
             os.setgid(uid)
             os.setuid(uid)
 
-        text = (f"workers: 1\nstate: {{dir: {tmp_path}/state-{threads}}}\n"
-                f"admin: {{socket: {tmp_path}/admin-{threads}.sock}}\n" + config())
-        server = Daemon(tmp_path / f"daemon-{threads}", text, wait_ready=False, preexec=become_poor)
+        text = (f"workers: 1\nstate: {{dir: {open_path}/state-{threads}}}\n"
+                f"admin: {{socket: {open_path}/admin-{threads}.sock}}\n" + config())
+        server = Daemon(open_path / f"daemon-{threads}", text, wait_ready=False, preexec=become_poor)
         server.start()
         wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
         log = server.log
