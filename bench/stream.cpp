@@ -171,7 +171,7 @@ void wait_until(base::Instant when) {
 int run(const Plan& plan) {
   const Control control(endpoint(plan.control));
   std::vector<std::unique_ptr<Stream>> streams;
-  streams.reserve(static_cast<std::size_t>(plan.down + plan.up));
+  streams.reserve(static_cast<std::size_t>(plan.down) + static_cast<std::size_t>(plan.up));
   for (int i = 0; i < plan.down + plan.up; ++i) {
     streams.push_back(std::make_unique<Stream>(endpoint(plan.target), i < plan.down ? 'D' : 'U'));
   }

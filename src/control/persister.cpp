@@ -28,10 +28,10 @@ int open_eventfd() {
 
 }  // namespace
 
-Persister::Persister(StateStore store, boost::asio::any_io_executor control)
+Persister::Persister(StateStore store, const boost::asio::any_io_executor& control)
     : store_(std::move(store)),
       syncs_(store_.syncs()),
-      news_(std::move(control), open_eventfd()),
+      news_(control, open_eventfd()),
       held_(serialize(store_.loaded().document)),
       thread_(starting("the thread that writes decisions",
                        [this] { return std::thread([this] { run(); }); })) {

@@ -84,7 +84,7 @@ class AccessLog::Writer {
   std::array<proxy::ConnectionEnd, kBatch> batch_;
 };
 
-AccessLog::AccessLog(AccessLogOptions options, proxy::DataPlane& data_plane,
+AccessLog::AccessLog(const AccessLogOptions& options, proxy::DataPlane& data_plane,
                      const traffic::Model& model, ConnectionHistograms& histograms,
                      control::EventSink& events) {
   auto writer = std::make_unique<Writer>(options, data_plane, model, histograms, events);

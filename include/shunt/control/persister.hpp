@@ -47,7 +47,7 @@ class Persister {
 
   // Starts the thread. `control` runs the answers. Throws std::system_error without a descriptor or
   // a thread: at the start of a process only.
-  Persister(StateStore store, boost::asio::any_io_executor control);
+  Persister(StateStore store, const boost::asio::any_io_executor& control);
   ~Persister();  // writes what was submitted and joins; answers that are still to come are dropped
   Persister(const Persister&) = delete;
   Persister& operator=(const Persister&) = delete;

@@ -31,8 +31,9 @@ class AccessLog {
   // Starts the thread, the only one that takes `data_plane`'s ends. A file that cannot be opened or
   // written stops nothing: one event says so, lines are dropped and counted, and it is tried again
   // every second until another event says that it works. All references outlive the AccessLog.
-  AccessLog(AccessLogOptions options, proxy::DataPlane& data_plane, const traffic::Model& model,
-            ConnectionHistograms& histograms, control::EventSink& events);
+  AccessLog(const AccessLogOptions& options, proxy::DataPlane& data_plane,
+            const traffic::Model& model, ConnectionHistograms& histograms,
+            control::EventSink& events);
   ~AccessLog();  // stop()
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;

@@ -62,7 +62,7 @@ class Socket {
   // To wake an accept; whether it succeeds does not matter.
   static void connect_quietly(const base::Endpoint& to) {
     const base::UniqueFd fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    static_cast<void>(::connect(fd.get(), to.address(), to.length()));
+    [[maybe_unused]] const int outcome = ::connect(fd.get(), to.address(), to.length());
   }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
