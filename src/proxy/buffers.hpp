@@ -56,11 +56,12 @@ class Buffers {
     return true;
   }
   [[nodiscard]] std::uint32_t large_bytes() const noexcept { return large_.bytes(); }
+  // For tests and simulations.
+  [[nodiscard]] std::uint32_t large_taken() const noexcept { return large_.taken(); }
   // Frees what the pipe holds, if anything.
   void release(Pipe& pipe) noexcept {
     if (pipe.buffer == kLargeBuffer) {
-      large_.give_back(pipe.data);
-      pipe.buffer = uring::kNoBuffer;
+      give_back_large(pipe);
     } else if (pipe.buffer != uring::kNoBuffer) {
       holders_[pipe.buffer].slot = kNobody;
       shard_.kernel.recycle(std::exchange(pipe.buffer, uring::kNoBuffer));
@@ -182,6 +183,11 @@ class Buffers {
       holder.moved_at = shard_.now;
     }
     return shard_.now - holder.moved_at >= kStandsStillAfter;
+  }
+
+  void give_back_large(Pipe& pipe) noexcept {
+    large_.give_back(pipe.data);
+    pipe.buffer = uring::kNoBuffer;
   }
 
   [[nodiscard]] std::uint32_t entry_of(const Relay& relay, Side source) const noexcept {

@@ -19,7 +19,7 @@ LargeBuffers::LargeBuffers(const LargeBufferLimits& limits) noexcept : limits_(l
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return;
   memory_ = static_cast<std::byte*>(memory);
-  all_ = free_ = UINT32_MAX >> (32 - limits.count);
+  free_ = UINT32_MAX >> (32 - limits.count);
 }
 
 LargeBuffers::~LargeBuffers() {
@@ -49,7 +49,8 @@ void LargeBuffers::give_up_one() noexcept {
 }
 
 std::uint32_t LargeBuffers::taken() const noexcept {
-  return static_cast<std::uint32_t>(std::popcount(all_ & ~free_));
+  const std::uint32_t all = memory_ == nullptr ? 0 : limits_.count;
+  return all - static_cast<std::uint32_t>(std::popcount(free_));
 }
 
 }  // namespace shunt::proxy

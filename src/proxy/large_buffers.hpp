@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shunt/base/limits.hpp"
+
 namespace shunt::proxy {
 
 struct LargeBufferLimits {
-  std::uint32_t count = 32;          // at most 32; 0: none
-  std::uint32_t bytes = 256 * 1024;  // each, whole pages
+  std::uint32_t count = base::kLargeBuffers;      // at most 32; 0: none
+  std::uint32_t bytes = base::kLargeBufferBytes;  // each, whole pages
 };
 
 class LargeBuffers {
@@ -33,13 +35,13 @@ class LargeBuffers {
   [[nodiscard]] bool keeps_memory() const noexcept { return (touched_ & free_) != 0; }
   // Gives that of one buffer back to the machine: a call of some ten microseconds.
   void give_up_one() noexcept;
+  // For tests and simulations.
   [[nodiscard]] std::uint32_t taken() const noexcept;
 
  private:
   LargeBufferLimits limits_;
   std::byte* memory_ = nullptr;
-  std::uint32_t all_ = 0;  // a bit a buffer, as for the next two
-  std::uint32_t free_ = 0;
+  std::uint32_t free_ = 0;  // a bit a buffer
   std::uint32_t touched_ = 0;
 };
 

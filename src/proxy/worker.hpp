@@ -64,6 +64,9 @@ class Worker {
 
   // For tests and simulations.
   [[nodiscard]] const RelaySlab& relays() const noexcept { return shard_.relays; }
+  [[nodiscard]] std::uint32_t large_buffers_taken() const noexcept {
+    return buffers_.large_taken();
+  }
 
  private:
   [[nodiscard]] Publication& publication() noexcept { return *shard_.setup.publication; }

@@ -45,6 +45,16 @@ def open_path():
         yield pathlib.Path(path)
 
 
+def try_to_start(directory, text, preexec):
+    """The exit code and the log of a daemon that may fail at the start; one that starts is ended."""
+    server = Daemon(directory, text, wait_ready=False, preexec=preexec)
+    server.start()
+    wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
+    log = server.log
+    server.finish_quietly()
+    return server.process.returncode, log
+
+
 def start_fails(tmp_path, config, says, **options):
     server = Daemon(tmp_path / "daemon", config, wait_ready=False, **options)
     server.start()
@@ -165,14 +175,10 @@ def test_a_start_without_threads_says_what_could_not_be_started(open_path):
 
         text = (f"workers: 1\nstate: {{dir: {open_path}/state-{threads}}}\n"
                 f"admin: {{socket: {open_path}/admin-{threads}.sock}}\n" + config())
-        server = Daemon(open_path / f"daemon-{threads}", text, wait_ready=False, preexec=become_poor)
-        server.start()
-        wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
-        log = server.log
-        server.finish_quietly()
+        code, log = try_to_start(open_path / f"daemon-{threads}", text, become_poor)
         if " started " in log:
             break
-        assert server.process.returncode == 1, log
+        assert code == 1, log
         assert "ulimit -u" in log and "terminate called" not in log, log
         seen |= {name for name in wanted if f"cannot start {name}: " in log}
     assert seen == wanted
@@ -187,15 +193,11 @@ def test_a_start_without_memory_says_so_with_the_way_out(tmp_path):
         def small():
             resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
-        server = Daemon(tmp_path / f"daemon-{megabytes}", "workers: 1\n" + config(), wait_ready=False, preexec=small)
-        server.start()
-        wait_for(lambda: server.process.poll() is not None or " started " in server.log, "its end or its start")
-        log = server.log
-        server.finish_quietly()
+        code, log = try_to_start(tmp_path / f"daemon-{megabytes}", "workers: 1\n" + config(), small)
         if " started " in log:
             break
         if "error while loading shared libraries" not in log:
-            assert server.process.returncode == 1 and "ulimit -v" in log, (megabytes, log)
+            assert code == 1 and "ulimit -v" in log, (megabytes, log)
 
 
 def test_more_connections_than_descriptors_allow_is_refused_with_the_figures(tmp_path):

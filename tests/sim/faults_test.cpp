@@ -37,6 +37,12 @@ struct RetryKeepsTable : ScriptedKernel {
   std::map<std::uint64_t, std::shared_ptr<const traffic::RoutingTable>> first;  // by relay's id
 };
 
+// A stream's large buffer is lent to the next one as well.
+struct LargeBufferLentTwice : ScriptedKernel {
+  using ScriptedKernel::ScriptedKernel;
+  std::byte* lent = nullptr;
+};
+
 using ConnectsNotRePointed = FaultyKernel<0>;
 using ResetNotHeldBack = FaultyKernel<1>;
 using ClosedInFlight = FaultyKernel<2>;
@@ -48,6 +54,7 @@ using EndStartsNoTimeout = FaultyKernel<7>;
 using NoMoreAcceptsIsAStop = FaultyKernel<8>;
 using AnyReaderIsGivenUp = FaultyKernel<9>;
 using SecondWorkerRePointsNot = FaultyKernel<10>;
+using LargeBufferNotGivenBack = FaultyKernel<11>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -129,6 +136,26 @@ bool Transfer<sim::TimeoutsAreHalved>::passed(base::Instant since,
 }
 
 template <>
+bool Buffers<sim::LargeBufferLentTwice>::enlarge(Pipe& pipe) noexcept {
+  if (!pipe.more_expected || pipe.full_receives < kGrowAfter) return false;
+  std::byte*& lent = shard_.kernel.lent;
+  if (lent == nullptr) lent = large_.take();
+  if (lent == nullptr) return false;
+  pipe.buffer = kLargeBuffer;
+  pipe.data = lent;
+  return true;
+}
+template <>
+void Buffers<sim::LargeBufferLentTwice>::give_back_large(Pipe& pipe) noexcept {
+  pipe.buffer = uring::kNoBuffer;
+}
+
+template <>
+void Buffers<sim::LargeBufferNotGivenBack>::give_back_large(Pipe& pipe) noexcept {
+  pipe.buffer = uring::kNoBuffer;
+}
+
+template <>
 base::Instant Transfer<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
   return relay.progressed_at;
 }
@@ -189,6 +216,14 @@ TEST(PlantedFault, DescriptorClosedWithOperationsInFlightIsFound) {
 
 TEST(PlantedFault, BufferThatIsNotGivenBackIsFound) {
   expect_found<BufferNotGivenBack>("buffers");
+}
+
+TEST(PlantedFault, LargeBufferThatIsLentTwiceIsFound) {
+  expect_found<LargeBufferLentTwice>("receives into memory that another one uses");
+}
+
+TEST(PlantedFault, LargeBufferThatIsNotGivenBackIsFound) {
+  expect_found<LargeBufferNotGivenBack>("large buffers leaked");
 }
 
 TEST(PlantedFault, MailThatIsLeftUnreadIsFound) {

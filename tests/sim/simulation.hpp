@@ -153,7 +153,10 @@ template <class K = ScriptedKernel>
     if (++result.turns == kTurnsMax) violations.add("it does not come to an end");
     if (stuck || result.turns >= kTurnsMax) break;
   }
-  for (Seat<K>& seat : seats) seat.worker.reset();
+  for (Seat<K>& seat : seats) {
+    if (seat.worker->large_buffers_taken() != 0) violations.add("large buffers leaked");
+    seat.worker.reset();
+  }
   network.hurry();
   while (network.step()) network.advance_to(network.now() + base::kMicrosecond);
   control.take_records();

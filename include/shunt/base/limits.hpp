@@ -44,8 +44,12 @@ inline constexpr std::uint32_t kProbesAtOnceMax = 64;
 // the relays (a third of a GiB a worker, used as far as connections come).
 inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
 // Bytes for readers that stopped reading, a worker, beyond its receive buffers: at most one buffer
-// of 16 KiB each for 16,384 of them. Beyond, those that came last are closed while others starve.
+// of 32 KiB each for 8,192 of them. Beyond, those that came last are closed while others starve.
 inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
+// Large buffers of a worker, for streams; beyond, they go on with the receive buffers. Their memory
+// is taken as far as streams come, at most 8 MiB, and goes back.
+inline constexpr std::uint32_t kLargeBuffers = 32;
+inline constexpr std::uint32_t kLargeBufferBytes = 256 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 

@@ -26,11 +26,11 @@ namespace shunt::uring {
 
 struct SystemKernelOptions {
   RingOptions ring;
-  // As many as one turn may fill (base::kCompletionsPerTurn), or busy connections would find the
-  // ring empty; of each only what was received is touched, and that memory decides the speed. A
-  // receive takes at most one buffer; streams get larger ones (proxy/large_buffers.hpp).
-  std::uint32_t buffers = 256;
-  std::uint32_t buffer_bytes = 16 * 1024;
+  // Few and hot: the memory that is touched decides the speed, so the set is about the size of an
+  // L2 cache. Small messages walk through all of them, a page each. A receive takes at most one
+  // buffer, and so bounds a send; streams get larger ones (proxy/large_buffers.hpp).
+  std::uint32_t buffers = 64;
+  std::uint32_t buffer_bytes = 32 * 1024;
 };
 
 // TCP_NODELAY, and keepalive as asked; for a connection, or for a listener whose connections

@@ -17,6 +17,12 @@ void settle(ControlRig& rig) {
   rig.run_until([&] { return rig.plane->status().process.durable; });
 }
 
+LastWords stop(ControlRig& rig) {
+  rig.plane->begin_stop();
+  rig.plane->end_commands();
+  return rig.plane->finish();
+}
+
 TEST(LastWrite, AStopThatCannotWriteADecisionNamesItAndWhatTheNextStartBringsUp) {
   ControlRig rig;
   rig.start();
@@ -24,9 +30,7 @@ TEST(LastWrite, AStopThatCannotWriteADecisionNamesItAndWhatTheNextStartBringsUp)
   settle(rig);
   rig.medium->when_writing([] { return -EFBIG; });
   EXPECT_TRUE(rig.run(not_durable(rollback_command())).changed);
-  rig.plane->begin_stop();
-  rig.plane->end_commands();
-  const LastWords words = rig.plane->finish();
+  const LastWords words = stop(rig);
   EXPECT_FALSE(words.kept);
   EXPECT_TRUE(words.disk_answers);
   const Event& event = rig.events.last("decision_lost");
@@ -45,9 +49,7 @@ TEST(LastWrite, AStopLosesNothingWhereOnlyAReceiptIsNotOnDisk) {
   rig.start();
   rig.switch_to("green");
   rig.medium->when_writing([] { return -ENOSPC; });
-  rig.plane->begin_stop();
-  rig.plane->end_commands();
-  EXPECT_TRUE(rig.plane->finish().kept);
+  EXPECT_TRUE(stop(rig).kept);
   EXPECT_EQ(rig.events.count("decision_lost"), 0U);
 }
 
@@ -57,9 +59,7 @@ TEST(LastWrite, AStopNamesACommandAboutNodesThatIsNotOnDisk) {
   settle(rig);
   rig.medium->when_writing([] { return -ENOSPC; });
   EXPECT_TRUE(rig.run(not_durable(admin_command({"b1"}, traffic::AdminState::kDrain))).changed);
-  rig.plane->begin_stop();
-  rig.plane->end_commands();
-  EXPECT_FALSE(rig.plane->finish().kept);
+  EXPECT_FALSE(stop(rig).kept);
   EXPECT_THAT(rig.events.last("decision_lost").message,
               testing::StartsWith("the last command about nodes is not on disk"));
 }
@@ -72,9 +72,7 @@ TEST(LastWrite, AStopThatCannotSyncADecisionSaysThatItMayBeThere) {
   settle(rig);
   rig.medium->when_syncing([] { return -EIO; });
   EXPECT_TRUE(rig.run(not_durable(rollback_command())).changed);
-  rig.plane->begin_stop();
-  rig.plane->end_commands();
-  EXPECT_FALSE(rig.plane->finish().kept);
+  EXPECT_FALSE(stop(rig).kept);
   EXPECT_THAT(rig.events.last("decision_lost").message,
               testing::HasSubstr("the next start may bring up the decision before: green"));
 }

@@ -5,21 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <deque>
 #include <functional>
 #include <map>
 #include <span>
 
-#include "shunt/base/clock.hpp"
-#include "shunt/uring/kernel.hpp"
+#include "tests/unit/proxy/quiet_kernel.hpp"
 
 namespace shunt::proxy::testing {
 
-class CrowdKernel {
+class CrowdKernel : public QuietKernel {
  public:
-  static constexpr int kListener = 3;
-  static constexpr int kWake = 4;
-
   // ---- For the test.
 
   // By one multishot accept: as many completions.
@@ -35,8 +30,6 @@ class CrowdKernel {
 
   std::function<void(const base::Endpoint&)> on_connect = [](const base::Endpoint&) {};
   std::uint64_t disconnects = 0;
-  base::Duration waited = 0;  // how long the worker wanted to sleep last
-  base::Instant clock = 1000 * base::kSecond;
 
   // ---- The concept.
 
@@ -46,7 +39,6 @@ class CrowdKernel {
   void send(int fd, const std::byte*, std::uint32_t, bool, uring::Tag tag) { add(fd, tag); }
   void poll(int fd, std::uint32_t, uring::Tag tag) { add(fd, tag); }
   void read_wake(int fd, uring::Tag tag) { add(fd, tag); }
-  void signal(int) {}
   void cancel_fd(int fd, uring::Tag tag) {
     if (accept_.armed && accept_.fd == fd) {
       accept_.armed = false;
@@ -61,21 +53,12 @@ class CrowdKernel {
     completions_.push_back({.tag = tag});
   }
   int submit_and_wait(base::Duration timeout) {
-    waited = timeout;
     if (one_at_a_time && accept_.armed && queued != 0) {
       --queued;
       accept_.armed = false;
       completions_.push_back({.tag = accept_.tag, .result = next_fd_++});
     }
-    return 0;
-  }
-  [[nodiscard]] bool has_completions() const { return !completions_.empty(); }
-  std::size_t reap(std::span<uring::Completion> completions) {
-    const std::size_t count = std::min(completions.size(), completions_.size());
-    std::copy_n(completions_.begin(), count, completions.begin());
-    completions_.erase(completions_.begin(),
-                       completions_.begin() + static_cast<std::ptrdiff_t>(count));
-    return count;
+    return QuietKernel::submit_and_wait(timeout);
   }
 
   [[nodiscard]] std::uint32_t buffer_count() const { return 1; }
@@ -84,32 +67,19 @@ class CrowdKernel {
   void recycle(uring::BufferId) {}
 
   int open_stream(int) { return next_fd_++; }
-  int bind_source(int, const base::Endpoint&) { return 0; }
   int connect(int, const base::Endpoint& address) {
     on_connect(address);
     return -EINPROGRESS;
   }
-  static bool may_meet_itself(const base::Endpoint&) { return false; }
-  static bool met_itself(int) { return false; }
   int disconnect(int) {
     ++disconnects;
     return 0;
   }
-  int take_error(int) { return 0; }
-  bool is_reset(int) { return false; }
-  void set_stream_options(int, const uring::StreamOptions&) {}
-  base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
-  int shutdown_write(int) { return 0; }
-  int unsent(int) { return 0; }
   int accept_now(int) {
     if (queued == 0) return -EAGAIN;
     --queued;
     return next_fd_++;
   }
-  void close(int) {}
-  void reset(int) {}
-  [[nodiscard]] base::Instant now() const { return clock; }
-  [[nodiscard]] std::int64_t wall_ms() const { return 0; }
 
  private:
   struct Accept {
@@ -122,7 +92,6 @@ class CrowdKernel {
 
   Accept accept_;
   std::map<std::uint64_t, int> operations_;  // in flight, by tag: its descriptor
-  std::deque<uring::Completion> completions_;
   std::array<std::byte, 1> memory_{};
   int next_fd_ = 10;
 };

@@ -12,15 +12,12 @@
 #include <vector>
 
 #include "shunt/base/check.hpp"
-#include "shunt/base/clock.hpp"
-#include "shunt/uring/kernel.hpp"
+#include "tests/unit/proxy/quiet_kernel.hpp"
 
 namespace shunt::proxy::testing {
 
-class HandKernel {
+class HandKernel : public QuietKernel {
  public:
-  static constexpr int kListener = 3;
-  static constexpr int kWake = 4;
   static constexpr int kClient = 10;
   static constexpr int kNode = 11;
   static constexpr std::uint32_t kBufferBytes = 4096;
@@ -33,8 +30,6 @@ class HandKernel {
   std::map<int, bool> waits_first;           // the latest receive was to wait before it tries
   std::vector<int> shut;                     // whose write side was shut, in order
   std::vector<int> closed;                   // in order
-  base::Duration waited = 0;                 // how long the worker wanted to sleep last
-  base::Instant clock = 1000 * base::kSecond;
 
   void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
   void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
@@ -86,24 +81,11 @@ class HandKernel {
     operations_.push_back({Kind::kPoll, fd, tag});
   }
   void read_wake(int fd, uring::Tag tag) { operations_.push_back({Kind::kWake, fd, tag}); }
-  void signal(int) {}
   void cancel_fd(int fd, uring::Tag tag) {
     cancel([fd](const Operation& operation) { return operation.fd == fd; }, tag);
   }
   void cancel_tag(uring::Tag target, uring::Tag tag) {
     cancel([target](const Operation& operation) { return operation.tag == target; }, tag);
-  }
-  int submit_and_wait(base::Duration timeout) {
-    waited = timeout;
-    return 0;
-  }
-  [[nodiscard]] bool has_completions() const { return !completions_.empty(); }
-  std::size_t reap(std::span<uring::Completion> completions) {
-    const std::size_t count = std::min(completions.size(), completions_.size());
-    std::copy_n(completions_.begin(), count, completions.begin());
-    completions_.erase(completions_.begin(),
-                       completions_.begin() + static_cast<std::ptrdiff_t>(count));
-    return count;
   }
 
   [[nodiscard]] std::uint32_t buffer_count() const { return kBuffers; }
@@ -112,25 +94,13 @@ class HandKernel {
   void recycle(uring::BufferId id) { ring_.push_back(id); }
 
   int open_stream(int) { return kNode; }
-  int bind_source(int, const base::Endpoint&) { return 0; }
   int connect(int, const base::Endpoint&) { return connect_result; }
-  static bool may_meet_itself(const base::Endpoint&) { return false; }
-  static bool met_itself(int) { return false; }
-  int disconnect(int) { return 0; }
-  int take_error(int) { return 0; }
-  bool is_reset(int) { return false; }
-  void set_stream_options(int, const uring::StreamOptions&) {}
-  base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
   int shutdown_write(int fd) {
     shut.push_back(fd);
     return 0;
   }
   int unsent(int fd) { return queued[fd]; }
-  int accept_now(int) { return -EAGAIN; }
   void close(int fd) { closed.push_back(fd); }
-  void reset(int) {}
-  [[nodiscard]] base::Instant now() const { return clock; }
-  [[nodiscard]] std::int64_t wall_ms() const { return 0; }
 
  private:
   static constexpr std::uint32_t kBuffers = 8;
@@ -168,7 +138,6 @@ class HandKernel {
   }
 
   std::vector<Operation> operations_;
-  std::deque<uring::Completion> completions_;
   std::map<int, std::span<const std::byte>> sent_;
   std::array<std::byte, kBuffers * kBufferBytes> memory_{};
   std::deque<uring::BufferId> ring_ = {0, 1, 2, 3, 4, 5, 6, 7};

@@ -136,7 +136,7 @@ TEST(Buffers, OfReadersThatStoppedGoToOthersWhenNoMoreCanBeSetAside) {
   Plane plane({{node.address()}}, {.spilled_bytes_max = 64 * 1024});
   // More of them than there are buffers of both kinds.
   std::vector<Socket> stopped;
-  for (int i = 0; i < 320; ++i) {
+  for (int i = 0; i < 120; ++i) {
     stopped.push_back(Socket::connect(plane.address(), 4096));
     ASSERT_TRUE(stopped.back().send("m"));
   }

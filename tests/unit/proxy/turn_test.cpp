@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <memory>
 #include <vector>
 
-#include "shunt/base/limits.hpp"
-#include "shunt/traffic/table.hpp"
-#include "src/proxy/worker.hpp"
 #include "tests/unit/proxy/crowd_kernel.hpp"
+#include "tests/unit/proxy/worker_rig.hpp"
 
 namespace shunt::proxy::testing {
 namespace {
@@ -33,29 +30,12 @@ Steps steps_of(std::uint32_t most) {
 // A worker between many clients and two pools of one node each; blue is active.
 class Turns : public ::testing::Test {
  protected:
-  Turns()
-      : publication_(1, root(1, kBlue)),
-        mailbox_(base::kMailboxCapacity),
-        counters_(2, 1),
-        outbox_(counters_),
-        live_(2) {
-    setup_.connections_max = kCrowd;
-    setup_.listeners = {{CrowdKernel::kListener, 0}};
-    setup_.app_of = {0};
-    setup_.wake_fd = CrowdKernel::kWake;
-    setup_.publication = &publication_;
-    setup_.mailbox = &mailbox_;
-    setup_.outbox = &outbox_;
-    setup_.counters = &counters_;
-    setup_.live = &live_;
-    setup_.open = &open_;
-    worker_ = std::make_unique<Worker<CrowdKernel>>(kernel_, setup_);
-    SHUNT_CHECK(worker_->ready());
-    worker_->start();
+  Turns() {
+    rig_.start();
     turn();
   }
 
-  void turn() { ASSERT_TRUE(worker_->turn()); }
+  void turn() { ASSERT_TRUE(rig_->turn()); }
   // What each turn adds to a number until it is `wanted`; none of them sleeps before that.
   Steps steps(const std::function<std::uint64_t()>& number, std::uint64_t wanted = kCrowd) {
     Steps added;
@@ -81,46 +61,19 @@ class Turns : public ::testing::Test {
     ASSERT_NE(kernel_.waited, uring::kNoWait);
   }
   void publish(traffic::Revision revision, traffic::PoolId active) {
-    publication_.publish(root(revision, active));
+    rig_.publish(revision, active);
   }
-
-  CrowdKernel kernel_;
-  Publication publication_;
-  SpscRing<Request> mailbox_;
-  WorkerCounters counters_;
-  Outbox outbox_;
-  traffic::LiveCounts live_;
-  OpenConnections open_;
-  WorkerSetup setup_;
-  std::unique_ptr<Worker<CrowdKernel>> worker_;
 
  private:
-  static std::unique_ptr<const traffic::RoutingRoot> root(traffic::Revision revision,
-                                                          traffic::PoolId active) {
-    traffic::Model model;
-    model.slots = 2;
-    model.services.resize(1);
-    model.services[0].name = "default";
-    traffic::App app;
-    app.name = "app";
-    app.services = {0};
-    app.timeouts.connect = 10 * base::kSecond;
-    for (const traffic::PoolId pool : {kBlue, kGreen}) {
-      traffic::Node node;
-      node.slot = pool;
-      node.name = "node";
-      node.addresses = {*base::Endpoint::parse(pool == kBlue ? "192.0.2.2:80" : "192.0.2.3:81")};
-      app.pools.emplace_back();
-      app.pools.back().name = pool == kBlue ? "blue" : "green";
-      app.pools.back().nodes = {node};
-    }
-    model.apps = {app};
-    auto table = traffic::build_table(
-        model, 0, {.active = active, .epoch = revision},
-        [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kUp; },
-        [](traffic::NodeSlot) { return traffic::AdminState::kReady; });
-    return traffic::build_root(revision, {std::move(table)}, 1);
-  }
+  WorkerRig<CrowdKernel> rig_{{.connections_max = kCrowd,
+                               .timeouts = {.connect = 10 * base::kSecond},
+                               .nodes = {"192.0.2.2:80", "192.0.2.3:81"}}};
+
+ protected:
+  CrowdKernel& kernel_ = rig_.kernel;
+  Publication& publication_ = rig_.publication;
+  SpscRing<Request>& mailbox_ = rig_.mailbox;
+  WorkerCounters& counters_ = rig_.counters;
 };
 
 TEST_F(Turns, HandleABoundedNumberOfCompletions) {
