@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "shunt/base/unique_fd.hpp"
@@ -137,6 +138,33 @@ std::string words_on_ports(const traffic::Model& model, std::string_view port_ra
          std::to_string(ports) + " ports of net.ipv4.ip_local_port_range, " +
          counted(bound->ways, "pair", "pairs") +
          " of source and node address): more source addresses allow more";
+}
+
+std::string cpu_quota(std::string_view proc_self_cgroup,
+                      const std::function<std::string(const std::string&)>& read) {
+  // The line of version 2 is "0::/path"; others are of hierarchies without a cpu.max.
+  std::string_view path;
+  while (!proc_self_cgroup.empty()) {
+    const std::size_t end = std::min(proc_self_cgroup.find('\n'), proc_self_cgroup.size());
+    const std::string_view line = proc_self_cgroup.substr(0, end);
+    proc_self_cgroup.remove_prefix(std::min(end + 1, proc_self_cgroup.size()));
+    if (line.starts_with("0::/")) path = line.substr(3);
+  }
+  while (path.size() > 1) {
+    const std::string file = "/sys/fs/cgroup" + std::string(path) + "/cpu.max";
+    const std::string quota = read(file);
+    if (!quota.empty() && !quota.starts_with("max")) return file;
+    path = path.substr(0, path.rfind('/'));
+  }
+  return {};
+}
+
+std::string cpu_quota() {
+  const auto content = [](const std::string& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  return cpu_quota(content("/proc/self/cgroup"), content);
 }
 
 std::string words_on_kernel(std::string_view features) {

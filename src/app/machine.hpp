@@ -49,6 +49,14 @@ struct PortBound {
 // capacity: connections that descriptors allow.
 [[nodiscard]] std::string words_on_ports(const traffic::Model& model, std::string_view port_range,
                                          std::uint32_t capacity);
+// The cpu.max that bounds the CPU time of this process, of its control group or one above (cgroup
+// v2, cgroups(7)); empty: none does. proc_self_cgroup: the text of /proc/self/cgroup. read: the
+// content of a file, empty where there is none.
+[[nodiscard]] std::string cpu_quota(std::string_view proc_self_cgroup,
+                                    const std::function<std::string(const std::string&)>& read);
+// What of the machine's there is now.
+[[nodiscard]] std::string cpu_quota();
+
 // features: DataPlane::features(). What is missing below Linux 6.1 and what that costs.
 [[nodiscard]] std::string words_on_kernel(std::string_view features);
 

@@ -103,6 +103,18 @@ void read_log(const Section& top, LogConfig& log) {
   read_path(section, "access", log.access, "stdout");
 }
 
+void read_busy_poll(const Section& top, proxy::BusyPollSetting& setting) {
+  constexpr std::string_view kKey = "busy_poll";
+  const std::string* given = top.text(kKey, "auto, off or a duration such as 50us");
+  if (given == nullptr || *given == "auto") return;
+  if (is_off(*given) || *given == "none") {
+    setting = {.mode = proxy::BusyPollMode::kOff};
+    return;
+  }
+  top.read(kKey, setting.span, {.min = base::kMicrosecond, .max = base::kBusyPollSpanMax});
+  if (setting.span != 0) setting.mode = proxy::BusyPollMode::kAlways;
+}
+
 void read_document(const TreeNode& root, Report& report, Config& config) {
   const Section top(report, &root, "", kTopKeys);
   std::vector<PlacedAddress> listeners;
@@ -110,6 +122,7 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   read_state(top, config.state);
   read_log(top, config.log);
   top.read("workers", config.workers, 1, base::kWorkersMax, true);
+  read_busy_poll(top, config.busy_poll);
   const Section limits(report, top.find("limits"), "limits", kLimitsKeys);
   limits.read("connections", config.connections_max, 1, base::kConnectionsMax, true);
   top.read("shutdown_delay", config.shutdown_delay, {.min = 0, .max = 3600 * base::kSecond});

@@ -16,11 +16,11 @@ struct KeyTable {
 
 namespace keys {
 
-inline constexpr std::array<std::string_view, 11> kTop = {
-    "admin",  "state", "workers",        "limits",         "timeouts", "keepalive",
-    "source", "log",   "shutdown_delay", "shutdown_grace", "apps"};
-inline constexpr std::array<std::string_view, 5> kTopLater = {"busy_poll", "tokens", "tls",
-                                                              "tracing", "proxy_protocol"};
+inline constexpr std::array<std::string_view, 12> kTop = {
+    "admin",     "state",  "workers", "busy_poll",      "limits",         "timeouts",
+    "keepalive", "source", "log",     "shutdown_delay", "shutdown_grace", "apps"};
+inline constexpr std::array<std::string_view, 4> kTopLater = {"tokens", "tls", "tracing",
+                                                              "proxy_protocol"};
 inline constexpr std::array<std::string_view, 3> kAdmin = {"socket", "socket_mode", "http"};
 inline constexpr std::array<std::string_view, 4> kAdminLater = {"https", "tls", "tokens", "roles"};
 inline constexpr std::array<std::string_view, 2> kState = {"dir", "sync"};

@@ -203,6 +203,7 @@ class ControlPlaneImpl final : public ControlPlane {
       }
       limits_.tick(now);
     }
+    if (beats_ % kBeatsPerCpuLook == 0) parts_.data_plane.watch_cpus();
     tell_ready();
     switchboard_.reclaim();
     watchdog_.tick(now);
@@ -241,6 +242,7 @@ class ControlPlaneImpl final : public ControlPlane {
   }
 
   static constexpr std::uint64_t kBeatsPerDrainTick = 5;
+  static constexpr std::uint64_t kBeatsPerCpuLook = 50;
 
   const ControlParts parts_;
   const std::int64_t started_wall_ms_;

@@ -87,6 +87,7 @@ void collect_workers(MetricsSet& set, const proxy::DataPlane& data_plane) {
     set.add(Metric::kWorkerStarved, {worker}, counters.buffer_starved.get());
     set.add(Metric::kWorkerAcceptErrors, {worker}, counters.accept_errors.get());
     set.add(Metric::kWorkerRecordsDropped, {worker}, counters.records_dropped.get());
+    set.add(Metric::kWorkerBusyPoll, {worker}, static_cast<double>(counters.watched_ns.get()) / 1e9);
     set.add(Metric::kWorkerRelays, {worker}, counters.relays.get());
   }
 }

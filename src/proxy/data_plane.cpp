@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <iterator>
 
 #include "shunt/base/check.hpp"
 #include "src/proxy/listen_sockets.hpp"
@@ -23,6 +25,11 @@ std::vector<int> usable_cpus() {
     if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+std::string read_proc_stat() {
+  std::ifstream file("/proc/stat");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 class ThreadedDataPlane final : public DataPlane {
@@ -54,7 +61,9 @@ class ThreadedDataPlane final : public DataPlane {
                                       .adoption_fd = adoption_.get(),
                                       .connections_max = options.connections_max,
                                       .spilled_bytes_max = options.spilled_bytes_max,
-                                      .features = *features};
+                                      .features = *features,
+                                      .busy_poll = options.busy_poll};
+    busy_poll_ = options.busy_poll.mode;
     const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
     for (std::uint32_t index = 0; index < options.workers; ++index) {
       threads_.push_back(std::make_unique<WorkerThread>(index, common));
@@ -79,6 +88,11 @@ class ThreadedDataPlane final : public DataPlane {
   }
   int adoption_fd() const noexcept override { return adoption_.get(); }
   int cpu(std::uint32_t worker) const noexcept override { return threads_[worker]->cpu(); }
+  void watch_cpus() override {
+    if (busy_poll_ != BusyPollMode::kAuto) return;
+    const std::string text = read_proc_stat();
+    for (auto& worker : threads_) worker->look_at_cpu(text);
+  }
   bool send(std::uint32_t worker, const Request& request) noexcept override {
     return threads_[worker]->send(request);
   }
@@ -105,6 +119,7 @@ class ThreadedDataPlane final : public DataPlane {
   OpenConnections open_;
   Publication publication_;
   base::UniqueFd adoption_;
+  BusyPollMode busy_poll_ = BusyPollMode::kOff;
   std::vector<std::vector<base::Endpoint>> listening_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;  // the first to go
 };

@@ -8,6 +8,7 @@
 
 #include "shunt/base/clock.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/proxy/busy_poll_setting.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "shunt/proxy/publication.hpp"
@@ -63,6 +64,8 @@ struct WorkerSetup {
   std::uint32_t connections_max = 0;  // of all workers together, and so of this one too
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;
   LargeBufferLimits large_buffers;
+  BusyPollSetting busy_poll{.mode = BusyPollMode::kOff};
+  const std::atomic<bool>* cpu_is_shared = nullptr;  // others use the worker's CPU; null: unknown
   std::vector<ListenerSocket> listeners;
   std::vector<traffic::AppId> app_of;  // by ServiceId
   int wake_fd = -1;                    // an eventfd; not owned

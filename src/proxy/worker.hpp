@@ -10,6 +10,7 @@
 #include "shunt/base/limits.hpp"
 #include "src/proxy/acceptor.hpp"
 #include "src/proxy/buffers.hpp"
+#include "src/proxy/busy_poll.hpp"
 #include "src/proxy/connector.hpp"
 #include "src/proxy/ending.hpp"
 #include "src/proxy/requests.hpp"
@@ -29,7 +30,8 @@ class Worker {
         transfer_(shard_, buffers_, ending_),
         connector_(shard_, ending_, transfer_),
         acceptor_(shard_, connector_, transfer_),
-        requests_(shard_, ending_, transfer_, acceptor_) {}
+        requests_(shard_, ending_, transfer_, acceptor_),
+        busy_poll_(setup.busy_poll, setup.cpu_is_shared) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -47,6 +49,7 @@ class Worker {
   [[nodiscard]] bool turn() noexcept {
     shard_.counters.turns.add();
     shard_.now = shard_.kernel.now();
+    if (busy_poll_.on()) busy_poll_.woke(shard_.now);
     adopt();
     handle_completions();
     shard_.timers.advance(shard_.now, base::kWalkPerTurn,
@@ -146,6 +149,7 @@ class Worker {
   }
   void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
     --relay.socket(source).in_flight;
+    busy_poll_.active(completion.tag.slot);
     if (!ending(relay)) return transfer_.received(relay, source, completion);
     if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
     if (completion.result > 0 && relay.state == RelayState::kClosing) {
@@ -220,7 +224,19 @@ class Worker {
     // The wake-up's read is in the ring or goes there with this call, and an eventfd keeps its
     // count: a wake() between the mark and the wait is not lost.
     publication().go_offline(shard_.setup.index, followed_, !shard_.connecting.empty());
+    if (wait != uring::kNoWait && busy_poll_.on()) wait = left_after_watch(wait);
     SHUNT_CHECK(shard_.kernel.submit_and_wait(wait) == 0);
+  }
+
+  // Before a sleep of so long: watches for what comes, where that pays. Returns how long there is
+  // left to sleep.
+  base::Duration left_after_watch(base::Duration wait) noexcept {
+    const base::Duration span = std::min(wait, busy_poll_.span(shard_.now));
+    if (span == 0) return wait;
+    const base::Duration watched = shard_.kernel.watch(span);
+    busy_poll_.spent(watched);
+    shard_.counters.watched_ns.add(watched);
+    return wait == uring::kForever ? wait : wait - std::min(wait, watched);
   }
 
   Shard<K> shard_;
@@ -230,6 +246,7 @@ class Worker {
   Connector<K> connector_;
   Acceptor<K> acceptor_;
   Requests<K> requests_;
+  BusyPoll busy_poll_;
   // Not a local: it would be initialised each turn, which was an eighth of a message.
   std::array<uring::Completion, 16> batch_;
   traffic::Revision followed_ = 0;

@@ -29,6 +29,8 @@ WorkerThread::WorkerThread(std::uint32_t index, const Common& common)
   setup_.live = common.live;
   setup_.open = common.open;
   setup_.adoption_fd = common.adoption_fd;
+  setup_.busy_poll = common.busy_poll;
+  setup_.cpu_is_shared = &cpu_is_shared_;
 }
 
 WorkerThread::~WorkerThread() {
@@ -81,6 +83,23 @@ void WorkerThread::wake() noexcept {
   ::eventfd_write(wake_.get(), 1);
 }
 
+void WorkerThread::look_at_cpu(std::string_view proc_stat) noexcept {
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  if (cpu_ < 0 || ended()) return;
+  const auto tasks = time_of_tasks(proc_stat, cpu_, ticks_per_second);
+  clockid_t clock;
+  timespec own;
+  if (!tasks || ::pthread_getcpuclockid(thread_, &clock) != 0 ||
+      ::clock_gettime(clock, &own) != 0) {
+    return;
+  }
+  cpu_watch_.note({.at = base::monotonic_now(),
+                   .tasks = *tasks,
+                   .own = static_cast<base::Duration>(own.tv_sec) * base::kSecond +
+                          static_cast<base::Duration>(own.tv_nsec)});
+  cpu_is_shared_.store(cpu_watch_.shared(), std::memory_order_relaxed);
+}
+
 bool WorkerThread::send(const Request& request) noexcept {
   if (!mailbox_.push(request)) return false;
   wake();
@@ -100,6 +119,7 @@ void* WorkerThread::enter(void* self) {
 void WorkerThread::run() noexcept {
   uring::SystemKernelOptions options;
   options.ring.wanted = common_.features;
+  options.ring.watched = common_.busy_poll.mode != BusyPollMode::kOff;
   auto kernel = uring::SystemKernel::create(options);
   if (!kernel) {
     for (const ListenerSocket& listener : setup_.listeners) ::close(listener.fd);

@@ -12,6 +12,7 @@
 #include "shunt/base/unique_fd.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/uring/features.hpp"
+#include "src/proxy/cpu_watch.hpp"
 #include "src/proxy/listen_sockets.hpp"
 #include "src/proxy/outbox.hpp"
 #include "src/proxy/shard.hpp"
@@ -31,6 +32,7 @@ class WorkerThread {
     std::uint32_t connections_max = 0;
     std::size_t spilled_bytes_max = 0;
     uring::Features features;
+    BusyPollSetting busy_poll;
   };
 
   WorkerThread(std::uint32_t index, const Common& common);
@@ -46,6 +48,8 @@ class WorkerThread {
   // As begin() was told; -1: not pinned.
   [[nodiscard]] int cpu() const noexcept { return cpu_; }
   void wake() noexcept;
+  // For busy_poll: auto. One thread, once a second or so; proc_stat: the text of /proc/stat now.
+  void look_at_cpu(std::string_view proc_stat) noexcept;
   // One sender's thread. False: full.
   [[nodiscard]] bool send(const Request& request) noexcept;
   [[nodiscard]] bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
@@ -63,6 +67,8 @@ class WorkerThread {
   WorkerCounters counters_;
   SpscRing<Request> mailbox_{base::kMailboxCapacity};
   Outbox outbox_{counters_};
+  CpuWatch cpu_watch_;
+  alignas(64) std::atomic<bool> cpu_is_shared_{true};
   WorkerSetup setup_;
   base::UniqueFd wake_;
   pthread_t thread_{};

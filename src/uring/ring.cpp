@@ -130,6 +130,7 @@ base::Status Ring::set_up(const RingOptions& options) {
     io_uring_params parameters{};
     parameters.flags =
         step.flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    if (options.watched && step.defer) parameters.flags |= IORING_SETUP_TASKRUN_FLAG;
     parameters.cq_entries = options.completions;
     result = io_uring_queue_init_params(options.submissions, &ring_, &parameters);
     if (result == -EINVAL) continue;

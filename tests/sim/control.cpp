@@ -107,6 +107,10 @@ proxy::WorkerSetup Control::make_setup(std::uint32_t worker) {
   setup.connections_max = connections_max_;
   setup.spilled_bytes_max = spilled_bytes_max_;
   setup.large_buffers = {.count = random_.below(4), .bytes = 4096U << random_.below(2)};
+  constexpr proxy::BusyPollMode kModes[] = {proxy::BusyPollMode::kOff, proxy::BusyPollMode::kAuto,
+                                            proxy::BusyPollMode::kAlways};
+  setup.busy_poll = {.mode = kModes[random_.below(3)],
+                     .span = random_.between(1, 2000) * base::kMicrosecond};
   setup.app_of.assign(model_.services.size(), 0);
   setup.publication = &publication_;
   setup.mailbox = shared_[worker].mailbox.get();

@@ -403,6 +403,19 @@ int ScriptedKernel::submit_and_wait(base::Duration timeout) {
   }
 }
 
+base::Duration ScriptedKernel::watch(base::Duration at_most) {
+  const base::Instant began = network_.now();
+  hand_over();
+  // Now and then it sees nothing of what has come.
+  const bool blind = random_.one_in(8);
+  while ((blind || posted_.empty()) && network_.now() - began < at_most) {
+    if (between) between();
+    static_cast<void>(step());
+    network_.advance_to(network_.now() + 1 + random_.below(20) * base::kMicrosecond);
+  }
+  return network_.now() - began;
+}
+
 void ScriptedKernel::hand_over() {
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     Op& op = *ops_[i];

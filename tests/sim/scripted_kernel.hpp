@@ -82,6 +82,7 @@ class ScriptedKernel {
   void cancel_fd(int fd, uring::Tag tag);
   void cancel_tag(uring::Tag target, uring::Tag tag);
   int submit_and_wait(base::Duration timeout);
+  base::Duration watch(base::Duration at_most);
   [[nodiscard]] bool has_completions() const noexcept { return !posted_.empty(); }
   std::size_t reap(std::span<uring::Completion> completions);
 

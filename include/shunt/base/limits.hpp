@@ -53,6 +53,15 @@ inline constexpr std::uint32_t kLargeBufferBytes = 256 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 
+// busy_poll: auto. How long a worker watches its ring before it sleeps: longer than a node on the
+// same machine takes to answer, and about what a sleep and a wake-up cost. The share of its CPU
+// that watching takes at most; how many relays may talk in a millisecond or two for it to pay.
+inline constexpr std::uint64_t kBusyPollSpan = 50'000;  // ns
+inline constexpr std::uint64_t kBusyPollSharePercent = 50;
+inline constexpr std::uint32_t kBusyPollRelays = 8;
+// busy_poll: DURATION at most, in ns: a longer watch delays nothing, but it is a whole CPU.
+inline constexpr std::uint64_t kBusyPollSpanMax = 10'000'000;
+
 // Completions that wait for a worker. A multishot accept ends when the queue is full, so this is
 // also the most connections of a worker that are accepted and not admitted or refused yet.
 inline constexpr std::uint32_t kCompletionsQueued = 8192;

@@ -9,6 +9,7 @@
 
 #include "shunt/base/clock.hpp"
 #include "shunt/base/endpoint.hpp"
+#include "shunt/proxy/busy_poll_setting.hpp"
 #include "shunt/traffic/model.hpp"
 
 namespace shunt::control {
@@ -49,6 +50,7 @@ struct Config {
   StateConfig state;
   LogConfig log;
   std::uint32_t workers = 0;          // 0: auto, one per CPU that the process may use
+  proxy::BusyPollSetting busy_poll;
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops
   base::Duration shutdown_grace =

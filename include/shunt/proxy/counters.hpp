@@ -61,6 +61,7 @@ struct alignas(64) WorkerCounters {
   Count buffer_starved;     // receives put off because no buffer was free
   Count accept_errors;
   Count records_dropped;  // an outbox was full
+  Count watched_ns;       // before sleeps (busy_poll)
   Count relays;           // now
 };
 

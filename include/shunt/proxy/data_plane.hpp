@@ -11,6 +11,7 @@
 #include "shunt/base/limits.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/base/unique_fd.hpp"
+#include "shunt/proxy/busy_poll_setting.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "shunt/proxy/publication.hpp"
@@ -32,6 +33,7 @@ struct DataPlaneOptions {
   bool pin_workers = true;            // worker i on the i-th CPU that the process may use
   bool accept_bursts = true;          // Capacity has whether descriptors allow it
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;  // of each worker
+  BusyPollSetting busy_poll{.mode = BusyPollMode::kOff};   // kAuto needs watch_cpus() and pinning
 };
 
 // What the machine lets this process hold (rule 17 of the data path).
@@ -78,6 +80,9 @@ class DataPlane {
   [[nodiscard]] virtual int adoption_fd() const noexcept { return -1; }
   // The CPU that the worker is pinned to; -1: none.
   [[nodiscard]] virtual int cpu(std::uint32_t /*worker*/) const noexcept { return -1; }
+  // Looks whether others use the workers' CPUs, for busy_poll: auto. Control thread only, once a
+  // second or so; reads /proc/stat.
+  virtual void watch_cpus() {}
   // False when the worker's mailbox is full: try again later. Control thread only.
   [[nodiscard]] virtual bool send(std::uint32_t worker, const Request& request) noexcept = 0;
   [[nodiscard]] virtual const WorkerCounters& counters(std::uint32_t worker) const noexcept = 0;

@@ -123,6 +123,10 @@ concept Kernel =
       // `timeout` (kNoWait, kForever). May return early without a completion. 0, or -errno on what
       // only our own bug or lack of memory explains.
       { kernel.submit_and_wait(timeout) } -> std::same_as<int>;
+      // Hands over what is queued and watches for a completion without sleeping, at most for the
+      // given span; returns how much of it passed. Completions may then still need a
+      // submit_and_wait() before reap() gives them.
+      { kernel.watch(timeout) } -> std::same_as<base::Duration>;
       // True when reap() would give something now.
       { constant.has_completions() } -> std::same_as<bool>;
       // Takes up to completions.size() completions in their order; returns how many.

@@ -20,6 +20,7 @@ struct RingOptions {
   std::uint32_t submissions = 1024;  // queued before a full queue is handed over early
   // Beyond, the kernel keeps them aside at some cost.
   std::uint32_t completions = base::kCompletionsQueued;
+  bool watched = false;  // has_news() is asked: costs an atomic operation a wake-up
   Features wanted;
 };
 
@@ -48,7 +49,7 @@ class Ring {
   int enter(base::Duration timeout) noexcept {
     const std::uint32_t tail = ring_.sq.sqe_tail;
     io_uring_smp_store_release(ring_.sq.ktail, tail);
-    const std::uint32_t queued = tail - io_uring_smp_load_acquire(ring_.sq.khead);
+    const std::uint32_t count = queued();
     io_uring_getevents_arg argument{};
     __kernel_timespec until;
     if (timeout != 0 && timeout != UINT64_MAX) {
@@ -57,7 +58,7 @@ class Ring {
       argument.ts = reinterpret_cast<std::uint64_t>(&until);
     }
     // GETEVENTS even without a wait: with DEFER_TASKRUN completions are made nowhere else.
-    const int result = io_uring_enter2(static_cast<std::uint32_t>(ring_.enter_ring_fd), queued,
+    const int result = io_uring_enter2(static_cast<std::uint32_t>(ring_.enter_ring_fd), count,
                                        timeout == 0 ? 0 : 1, enter_flags_,
                                        reinterpret_cast<sigset_t*>(&argument), sizeof(argument));
     if (result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
@@ -65,6 +66,17 @@ class Ring {
       return 0;
     }
     return result;
+  }
+
+  // Entries that were prepared and not handed over.
+  [[nodiscard]] std::uint32_t queued() const noexcept {
+    return ring_.sq.sqe_tail - io_uring_smp_load_acquire(ring_.sq.khead);
+  }
+  // There are completions, or the kernel has work from which enter() makes some
+  // (IORING_SETUP_TASKRUN_FLAG, 5.19; with DEFER_TASKRUN nothing else shows it).
+  [[nodiscard]] bool has_news() const noexcept {
+    return has_completions() || (io_uring_smp_load_acquire(ring_.sq.kflags) &
+                                 (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
   }
 
   [[nodiscard]] bool has_completions() const noexcept {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <memory>
 
+#include "shunt/base/pause.hpp"
 #include "shunt/uring/buffer_ring.hpp"
 #include "shunt/uring/kernel.hpp"
 #include "shunt/uring/ring.hpp"
@@ -99,6 +100,17 @@ class SystemKernel {
   }
 
   int submit_and_wait(base::Duration timeout) noexcept { return ring_->enter(timeout); }
+  base::Duration watch(base::Duration at_most) noexcept {
+    const base::Instant began = now();
+    // What was handed over may be done already: sends are, as a rule.
+    if (ring_->queued() != 0) ring_->enter(kNoWait);
+    base::Instant at = began;
+    while (!ring_->has_news() && at - began < at_most) {
+      base::spin_pause();
+      at = now();
+    }
+    return at - began;
+  }
   [[nodiscard]] bool has_completions() const noexcept { return ring_->has_completions(); }
   std::size_t reap(std::span<Completion> completions) noexcept {
     Completion* out = completions.data();

@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+#include <string>
+#include <string_view>
+
 namespace shunt::app {
 namespace {
 
@@ -120,6 +124,34 @@ TEST(LocalPorts, DoNotBoundAPoolWithAUnixSocket) {
   EXPECT_EQ(words_on("    listen: 8080\n    pools: {blue: [{name: n, address: \"unix:/n\"}]}\n",
                      1'000'000),
             "");
+}
+
+std::string quota_with(const std::map<std::string, std::string>& files, std::string_view cgroup) {
+  return cpu_quota(cgroup, [&files](const std::string& path) {
+    const auto found = files.find(path);
+    return found == files.end() ? std::string() : found->second;
+  });
+}
+
+TEST(CpuQuota, IsTheNearestOfTheGroupAndThoseAboveIt) {
+  const std::string group = "/sys/fs/cgroup/pods/one/cpu.max";
+  const std::string above = "/sys/fs/cgroup/pods/cpu.max";
+  EXPECT_EQ(quota_with({{group, "50000 100000\n"}, {above, "1 2\n"}}, "0::/pods/one\n"), group);
+  EXPECT_EQ(quota_with({{group, "max 100000\n"}, {above, "200000 100000\n"}}, "0::/pods/one\n"),
+            above);
+}
+
+TEST(CpuQuota, IsNoneWhereNothingLimits) {
+  const std::string group = "/sys/fs/cgroup/pods/cpu.max";
+  EXPECT_EQ(quota_with({{group, "max 100000\n"}}, "0::/pods\n"), "");
+  EXPECT_EQ(quota_with({}, "0::/\n"), "");
+  EXPECT_EQ(quota_with({{group, "1 2\n"}}, "4:cpu:/pods\n"), "");
+  EXPECT_EQ(quota_with({{group, "1 2\n"}}, ""), "");
+}
+
+TEST(CpuQuota, IsFoundBesideHierarchiesOfVersionOne) {
+  const std::string group = "/sys/fs/cgroup/pods/cpu.max";
+  EXPECT_EQ(quota_with({{group, "1 2\n"}}, "4:memory:/a\n0::/pods\n1:name=systemd:/b\n"), group);
 }
 
 TEST(Kernel, BelowTheFloorIsToldWithWhatThatCosts) {

@@ -41,6 +41,7 @@ TEST(ConfigReference, NamesTheDefaultOfEveryKey) {
   EXPECT_EQ(reference.log.format, defaults.log.format);
   EXPECT_EQ(reference.log.access, defaults.log.access);
   EXPECT_EQ(reference.workers, defaults.workers);
+  EXPECT_EQ(reference.busy_poll, defaults.busy_poll);
   EXPECT_EQ(reference.connections_max, defaults.connections_max);
   EXPECT_EQ(reference.shutdown_delay, defaults.shutdown_delay);
   EXPECT_EQ(reference.shutdown_grace, defaults.shutdown_grace);

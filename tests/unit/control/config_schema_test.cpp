@@ -124,6 +124,7 @@ TEST(ConfigSchema, GivesTheDefaultsOfTheParser) {
       EXPECT_EQ(config.log.level, smallest.config->log.level) << file;
       EXPECT_EQ(config.log.format, smallest.config->log.format) << file;
       EXPECT_EQ(config.workers, smallest.config->workers) << file;
+      EXPECT_EQ(config.busy_poll, smallest.config->busy_poll) << file;
       EXPECT_EQ(config.connections_max, smallest.config->connections_max) << file;
       EXPECT_EQ(config.shutdown_delay, smallest.config->shutdown_delay) << file;
       EXPECT_EQ(config.shutdown_grace, smallest.config->shutdown_grace) << file;
@@ -153,7 +154,7 @@ TEST(ConfigSchema, TakesFalseWhereOffIsAValueAndTheParserToo) {
       ++tried;
     }
   }
-  EXPECT_EQ(tried, 7);
+  EXPECT_EQ(tried, 8);
   EXPECT_TRUE(takes(kTopKeys, "keepalive", "false"));
   EXPECT_TRUE(takes(kHealthKeys, "type", "false"));
 }

@@ -81,6 +81,7 @@ TEST(Config, EveryKeyOfTheTopLevelIsTaken) {
 admin: {socket: /tmp/a.sock, socket_mode: 0600, http: "[::1]:9900"}
 state: {dir: /tmp/state, sync: off}
 workers: 3
+busy_poll: 20us
 limits: {connections: 5000}
 log: {level: warn, format: json, access: stdout}
 shutdown_delay: 3s
@@ -94,6 +95,8 @@ apps: {web: {initial: blue, listen: 127.0.0.1:80, pools: {blue: [10.0.0.1:80]}}}
   EXPECT_EQ(config.state.dir, "/tmp/state");
   EXPECT_FALSE(config.state.sync);
   EXPECT_EQ(config.workers, 3U);
+  EXPECT_EQ(config.busy_poll.mode, proxy::BusyPollMode::kAlways);
+  EXPECT_EQ(config.busy_poll.span, 20 * base::kMicrosecond);
   EXPECT_EQ(config.connections_max, 5000U);
   EXPECT_EQ(config.log.level, LogLevel::kWarn);
   EXPECT_EQ(config.log.format, LogFormat::kJson);

@@ -17,12 +17,17 @@ class QuietKernel {
   static constexpr int kListener = 3;
   static constexpr int kWake = 4;
 
-  base::Duration waited = 0;  // how long the worker wanted to sleep last
+  base::Duration waited = 0;      // how long the worker wanted to sleep last
+  base::Duration watched_max = 0;  // how long it wanted to watch last
   base::Instant clock = 1000 * base::kSecond;
 
   int submit_and_wait(base::Duration timeout) {
     waited = timeout;
     return 0;
+  }
+  base::Duration watch(base::Duration at_most) {
+    watched_max = at_most;
+    return at_most;
   }
   [[nodiscard]] bool has_completions() const { return !completions_.empty(); }
   std::size_t reap(std::span<uring::Completion> completions) {

@@ -42,6 +42,10 @@ class WorkerRig {
     setup_.open = &open_;
   }
 
+  // Before start().
+  void watch_before_sleep(base::Duration span) {
+    setup_.busy_poll = {.mode = BusyPollMode::kAlways, .span = span};
+  }
   void start() {
     worker_ = std::make_unique<Worker<K>>(kernel, setup_);
     SHUNT_CHECK(worker_->ready());

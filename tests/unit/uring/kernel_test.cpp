@@ -4,10 +4,12 @@
 #include <sys/un.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <deque>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "shunt/uring/system_kernel.hpp"
@@ -38,12 +40,15 @@ class KernelTest : public testing::TestWithParam<const char*> {
   void SetUp() override {
     SystemKernelOptions options;
     options.ring.wanted = *parse_disabled(GetParam());
+    options.ring.watched = watched;
     options.buffers = 4;
     options.buffer_bytes = 4096;
     auto made = SystemKernel::create(options);
     ASSERT_TRUE(made) << made.error().message << "; " << made.error().hint;
     kernel = std::move(*made);
   }
+
+  bool watched = false;
 
   // The completion of `tag`, waiting for it; others are kept for later calls.
   Completion wait(Tag tag) {
@@ -197,6 +202,41 @@ TEST_P(KernelTest, TheWakeReadEndsAWait) {
   ::close(fd);
 }
 
+class WatchedKernelTest : public KernelTest {
+ protected:
+  WatchedKernelTest() { watched = true; }
+};
+
+TEST_P(WatchedKernelTest, AWatchSeesWhatComesMeanwhile) {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  kernel->read_wake(fd, kPoll);
+  std::atomic<bool> watching{false};
+  std::thread other([fd, &watching] {
+    watching.wait(false);
+    ::eventfd_write(fd, 1);
+  });
+  watching = true;
+  watching.notify_one();
+  EXPECT_LT(kernel->watch(60 * kSecond), 60 * kSecond);
+  other.join();
+  EXPECT_EQ(wait(kPoll).result, 8);
+  ::close(fd);
+}
+
+TEST_P(WatchedKernelTest, AWatchOfWhatIsDoneAtOnceIsShort) {
+  Pair pair;
+  kernel->send(pair.a, reinterpret_cast<const std::byte*>("x"), 1, false, kSend);
+  EXPECT_LT(kernel->watch(60 * kSecond), 60 * kSecond);
+  EXPECT_EQ(wait(kSend).result, 1);
+}
+
+TEST_P(WatchedKernelTest, AWatchEndsWhenNothingComes) {
+  const base::Instant before = kernel->now();
+  EXPECT_GE(kernel->watch(base::kMillisecond), base::kMillisecond);
+  EXPECT_GE(kernel->now() - before, base::kMillisecond);
+  EXPECT_FALSE(kernel->has_completions());
+}
+
 class TcpKernelTest : public KernelTest {
  protected:
   void SetUp() override {
@@ -329,6 +369,7 @@ const auto kEveryStep =
                     "defer_taskrun,single_issuer,coop_taskrun,registered_ring,no_iowait,"
                     "multishot_accept");
 INSTANTIATE_TEST_SUITE_P(Without, KernelTest, kEveryStep);
+INSTANTIATE_TEST_SUITE_P(Without, WatchedKernelTest, kEveryStep);
 INSTANTIATE_TEST_SUITE_P(Without, TcpKernelTest, kEveryStep);
 
 TEST(Tag, KeepsKindSlotAndGenerationInSixtyFourBits) {
