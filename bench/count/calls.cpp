@@ -97,6 +97,14 @@ int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t 
   fake_kernel().ask(Asked::kSetsockopt);
   return 0;
 }
+ssize_t __wrap_send(int /*fd*/, const void* /*data*/, size_t length, int /*flags*/) {
+  fake_kernel().ask(Asked::kSendCall);
+  return static_cast<ssize_t>(length);
+}
+ssize_t __wrap_recv(int fd, void* /*data*/, size_t /*length*/, int /*flags*/) {
+  fake_kernel().ask(Asked::kRecvCall);
+  return fake_kernel().peek(fd);
+}
 int __wrap_shutdown(int /*fd*/, int /*how*/) {
   fake_kernel().ask(Asked::kShutdown);
   return 0;

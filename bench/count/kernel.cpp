@@ -171,7 +171,7 @@ void FakeKernel::try_receive(Socket& socket) {
     const std::uint64_t bytes = std::min<std::uint64_t>(socket.pending, socket.own_memory);
     socket.pending -= bytes;
     return complete(socket.receive_tag, static_cast<int>(bytes),
-                    socket.pending != 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0);
+                    socket.pending != 0 || socket.ended ? IORING_CQE_F_SOCK_NONEMPTY : 0);
   }
   // Entry 0 overlays the tail (BufferRing::recycle says why it is a cast).
   const auto* ring = reinterpret_cast<const io_uring_buf*>(buffers_);
@@ -181,7 +181,7 @@ void FakeKernel::try_receive(Socket& socket) {
   socket.pending -= bytes;
   complete(socket.receive_tag, static_cast<int>(bytes),
            IORING_CQE_F_BUFFER | std::uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT |
-               (socket.pending != 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0));
+               (socket.pending != 0 || socket.ended ? IORING_CQE_F_SOCK_NONEMPTY : 0));
 }
 
 void FakeKernel::complete(std::uint64_t tag, int result, std::uint32_t flags) {
@@ -209,9 +209,17 @@ int FakeKernel::open() {
 }
 
 int FakeKernel::connect(int fd) {
-  load_->connecting(fd);
-  errno = EINPROGRESS;
+  bool& connecting = sockets_[index_of(fd)].connecting;
+  errno = connecting ? EALREADY : EINPROGRESS;
+  if (!connecting) load_->connecting(fd);
+  connecting = true;
   return -1;
+}
+
+int FakeKernel::peek(int fd) {
+  const Socket& socket = sockets_[index_of(fd)];
+  errno = EAGAIN;
+  return socket.pending != 0 ? 1 : socket.ended ? 0 : -1;
 }
 
 void FakeKernel::close(int fd) {

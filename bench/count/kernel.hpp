@@ -23,7 +23,7 @@ class Load;
   ROW(kSocket, "call.socket") ROW(kBind, "call.bind") ROW(kConnect, "call.connect")               \
   ROW(kGetsockname, "call.getsockname") ROW(kGetpeername, "call.getpeername")                     \
   ROW(kGetsockopt, "call.getsockopt") ROW(kSetsockopt, "call.setsockopt")                         \
-  ROW(kShutdown, "call.shutdown") ROW(kIoctl, "call.ioctl") ROW(kAccept4, "call.accept4")         \
+  ROW(kSendCall, "call.send") ROW(kRecvCall, "call.recv") ROW(kShutdown, "call.shutdown") ROW(kIoctl, "call.ioctl") ROW(kAccept4, "call.accept4")         \
   ROW(kClose, "call.close") ROW(kEventfdWrite, "call.eventfd_write")
 // clang-format on
 
@@ -71,6 +71,7 @@ class FakeKernel {
   int enter(std::uint32_t queued, bool waits);
   int open();
   int connect(int fd);
+  int peek(int fd);
   void close(int fd);
   [[nodiscard]] std::uint64_t now() const { return now_; }
 
@@ -82,6 +83,7 @@ class FakeKernel {
     bool open = false;
     bool receiving = false;
     bool polling = false;
+    bool connecting = false;
     bool ended = false;
     std::uint64_t receive_tag = 0;
     std::uint32_t own_memory = 0;  // bytes of a receive that brings its own; 0: it selects a buffer

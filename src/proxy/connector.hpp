@@ -15,7 +15,6 @@
 #include "shunt/traffic/balance.hpp"
 #include "src/proxy/ending.hpp"
 #include "src/proxy/shard.hpp"
-#include "src/proxy/stream_options.hpp"
 #include "src/proxy/transfer.hpp"
 
 namespace shunt::proxy {
@@ -53,7 +52,7 @@ class Connector {
       note_choice(relay, table, *candidate);
       int result = attempt(relay, table, *candidate);
       if (result == 0 && met_itself(relay)) result = -ECONNREFUSED;
-      if (result == 0) return connected(relay);
+      if (result == 0) return connected(relay, shard_.kernel.now());
       if (result == -EINPROGRESS) return wait_for_connect(relay, table.timeouts.connect);
       drop_socket(relay);
       ending_.release_live(relay);
@@ -76,7 +75,7 @@ class Connector {
     if (error == 0) {
       // This turn's root is newer than the attempt: not a byte has left, so it is still taken back.
       if (switched_away(relay)) return take_back(relay);
-      if (!met_itself(relay)) return connected(relay);
+      if (!met_itself(relay)) return connected(relay, shard_.now);
       error = -ECONNREFUSED;
     }
     retreat(relay);
@@ -167,7 +166,7 @@ class Connector {
     relay.idle_ms = milliseconds(table.timeouts.idle);
     relay.half_closed_ms = milliseconds(table.timeouts.half_closed);
     relay.stalled_ms = milliseconds(table.timeouts.stalled);
-    relay.attempt_at = shard_.now;
+    relay.attempt_at = shard_.kernel.now();  // a connect may succeed within the turn
     if (relay.attempts != UINT8_MAX) ++relay.attempts;
     if (traffic::needs_live_counts(table.balance)) {
       shard_.setup.live->reserve(candidate.slot);
@@ -196,7 +195,7 @@ class Connector {
       if (fd < 0) return fd;
       relay.socket(Side::kNode).fd = fd;
       relay.socket(Side::kNode).may_meet_itself = shard_.kernel.may_meet_itself(candidate.address);
-      shard_.kernel.set_stream_options(fd, stream_options(table.keepalive));
+      shard_.kernel.set_no_delay(fd);
       result = source == nullptr ? 0 : shard_.kernel.bind_source(fd, *source);
       if (result == -EADDRNOTAVAIL) {
         result = kNoSourceAddress;
@@ -228,13 +227,15 @@ class Connector {
                        shard_.tag(Operation::kPollNode, relay));
   }
 
-  void connected(Relay& relay) noexcept {
+  // now: of this turn, or later where the connect succeeded within it.
+  void connected(Relay& relay, base::Instant now) noexcept {
     ending_.leave_attempt(relay);
     shard_.timers.cancel(shard_.relays.slot_of(relay));
     relay.state = RelayState::kEstablished;
     relay.established = true;
-    relay.connected = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
-    relay.connect = std::max<base::Duration>(1, shard_.now - relay.attempt_at);
+    relay.connected = std::max<base::Duration>(1, now - relay.accepted_at);
+    // A completion may be seen in the turn that queued it, whose `now` is older than the attempt.
+    relay.connect = std::max(now, relay.attempt_at + 1) - relay.attempt_at;
     NodeCounters& node = shard_.node_of(relay);
     node.connections.add();
     node.established.add();
@@ -242,6 +243,7 @@ class Connector {
       failed = 0;
       shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, 0, shard_.now});
     }
+    relay.keepalive_due = shard_.table_of(relay).keepalive.idle != 0;
     transfer_.open(relay);
   }
 

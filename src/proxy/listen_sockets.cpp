@@ -11,7 +11,7 @@
 
 #include "shunt/base/limits.hpp"
 #include "shunt/uring/system_kernel.hpp"
-#include "src/proxy/stream_options.hpp"
+#include "src/proxy/keepalive_options.hpp"
 
 namespace shunt::proxy {
 namespace {
@@ -186,7 +186,8 @@ class Opener {
 
   // Accepted sockets inherit them, which saves calls for every connection.
   void set_options(const traffic::Service& service, int fd) {
-    uring::set_stream_options(fd, stream_options(model_.apps[service.app].keepalive));
+    uring::set_no_delay(fd);
+    uring::set_keepalive(fd, keepalive_options(model_.apps[service.app].keepalive));
   }
 
   base::Status note(const traffic::Service& service, int fd) {

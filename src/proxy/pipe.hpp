@@ -41,6 +41,9 @@ enum class PipeAction : std::uint8_t {
   kDestinationFailed,  // it takes no more; what was held is void
 };
 
+// For Pipe::ahead: not known.
+inline constexpr std::int32_t kNothingAhead = 1;
+
 // In the place of a BufferId: one of the worker's LargeBuffers.
 inline constexpr uring::BufferId kLargeBuffer = uring::kNoBuffer - 1;
 
@@ -57,6 +60,9 @@ struct Pipe {
   // latest look since then (UINT32_MAX: none yet).
   base::Instant since = 0;
   std::uint32_t unsent = UINT32_MAX;
+  // What the receive after the held bytes would say, where that is known already: 0, an end, or
+  // -errno. It is for who has sent these bytes; nothing is received any more.
+  std::int32_t ahead = kNothingAhead;
   uring::BufferId buffer = uring::kNoBuffer;
   PipeState state = PipeState::kIdle;
   bool destination_open = false;

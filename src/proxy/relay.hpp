@@ -64,6 +64,7 @@ struct Relay {
   bool repointed = false;
   bool live_reserved = false;  // it counts in LiveCounts of `node`
   bool established = false;    // it counts as established on `node`
+  bool keepalive_due = false;  // its node's socket has none yet
   std::uint32_t generation = 0;
   traffic::NodeSlot tried[base::kConnectAttemptsMax] = {};
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "src/proxy/buffers.hpp"
 #include "src/proxy/ending.hpp"
+#include "src/proxy/keepalive_options.hpp"
 #include "src/proxy/shard.hpp"
 
 namespace shunt::proxy {
@@ -40,14 +42,17 @@ class Transfer {
   // A receive on `source` came back. The relay may be gone when this returns.
   void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
     Pipe& pipe = relay.from(source);
-    pipe.more_expected = completion.more_to_read || completion.result == -ENOBUFS;
-    if (completion.result > 0) {
-      const auto length = static_cast<std::uint32_t>(completion.result);
+    std::int32_t result = completion.result;
+    pipe.more_expected = completion.more_to_read || result == -ENOBUFS;
+    if (result > 0) {
+      const auto length = static_cast<std::uint32_t>(result);
       if (pipe.buffer == kLargeBuffer) {
         pipe.length = length;
       } else {
         buffers_.hold(relay, source, completion.buffer, length);
       }
+      if (pipe.more_expected) [[unlikely]]
+        look_ahead(relay, source);
       moved(relay, source);
       if (source == Side::kNode && relay.first_byte == 0) {
         relay.first_byte = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
@@ -55,11 +60,7 @@ class Transfer {
     } else {
       if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
       buffers_.release(pipe);  // a large one into which nothing came
-    }
-    std::int32_t result = completion.result;
-    if (result == 0 && relay.to(source).state == PipeState::kSending &&
-        shard_.kernel.is_reset(relay.socket(source).fd)) {
-      result = -ECONNRESET;  // the send in flight took the error and will not tell
+      result = true_end(relay, source, result);
     }
     act(relay, source, pipe.received(result), result);
   }
@@ -73,6 +74,10 @@ class Transfer {
     PipeAction action = pipe.sent_some(result);
     if (!pipe.holds_bytes()) {
       buffers_.release(pipe);
+      if (action == PipeAction::kReceive && pipe.ahead != kNothingAhead) [[unlikely]] {
+        result = std::exchange(pipe.ahead, kNothingAhead);
+        action = pipe.received(result);
+      }
     } else if (reclaim && action == PipeAction::kSend) {
       buffers_.spill(pipe);
       action = PipeAction::kSendWhenWritable;
@@ -102,6 +107,11 @@ class Transfer {
     if (relay.close_at != 0 && shard_.now >= relay.close_at) {
       return ending_.close(relay, relay.close_cause);
     }
+    if (relay.keepalive_due && shard_.now >= keepalive_at(relay)) {
+      relay.keepalive_due = false;
+      shard_.kernel.set_keepalive(relay.socket(Side::kNode).fd,
+                                  keepalive_options(shard_.table_of(relay).keepalive));
+    }
     for (const Side source : {Side::kClient, Side::kNode}) look_for_progress(relay, source);
     for (const Side source : {Side::kClient, Side::kNode}) {
       const Pipe& pipe = relay.from(source);
@@ -125,6 +135,7 @@ class Transfer {
     base::Instant next = UINT64_MAX;
     const auto at = [&next](base::Instant instant) { next = std::min(next, instant); };
     if (relay.close_at != 0) at(relay.close_at);
+    if (relay.keepalive_due) at(keepalive_at(relay));
     if (relay.idle_ms != 0) at(relay.progressed_at + span(relay.idle_ms));
     if (sending(relay)) {
       at(next_look(relay));
@@ -144,6 +155,12 @@ class Transfer {
   }
 
  private:
+  // Most connections that do not last never need it, and it is four calls.
+  static constexpr base::Duration kKeepaliveAfter = base::kSecond;
+  static base::Instant keepalive_at(const Relay& relay) noexcept {
+    return relay.accepted_at + relay.connected + kKeepaliveAfter;
+  }
+
   static base::Duration span(std::uint32_t milliseconds) noexcept {
     return milliseconds * base::kMillisecond;
   }
@@ -200,6 +217,8 @@ class Transfer {
       case PipeAction::kStarve:
         return buffers_.starve(relay, source);
       case PipeAction::kSend:
+        if (relay.from(source).ahead == 0) [[unlikely]]
+          return send_before_end(relay, source);
         return send(relay, source, false);
       case PipeAction::kSendWhenWritable:
         return send(relay, source, true);
@@ -214,6 +233,26 @@ class Transfer {
       case PipeAction::kDestinationFailed:
         return destination_failed(relay, source, cause_of_failure(destination, result));
     }
+  }
+
+  // What a receive said that says 0: an end, or a reset in disguise.
+  [[nodiscard]] std::int32_t true_end(Relay& relay, Side source, std::int32_t result) noexcept {
+    const bool disguised = result == 0 && relay.to(source).state == PipeState::kSending &&
+                           shard_.kernel.is_reset(relay.socket(source).fd);
+    return disguised ? -ECONNRESET : result;  // the send in flight took the error and will not tell
+  }
+
+  // The socket has more. Where the receive had room for it, that is the end as a rule, which then
+  // goes on in one segment with the bytes before it and needs no receive of its own. Apart for the
+  // same reason as send_before_end().
+  [[gnu::noinline]] void look_ahead(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    if (pipe.length ==
+        (pipe.buffer == kLargeBuffer ? buffers_.large_bytes() : shard_.kernel.buffer_bytes())) {
+      return;  // and that is why
+    }
+    const std::int32_t next = true_end(relay, source, shard_.kernel.peek(relay.socket(source).fd));
+    if (next <= 0 && next != -EAGAIN) pipe.ahead = next;
   }
 
   void receive(Relay& relay, Side source) noexcept {
@@ -237,6 +276,21 @@ class Transfer {
       // Hardly ever moves a timer: one that was set for an earlier send still stands.
       shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next_look(relay));
     }
+  }
+
+  // The end follows within this call, and takes with it what is held back for it. Apart from
+  // send(), which it would make larger for everybody.
+  [[gnu::noinline]] void send_before_end(Relay& relay, Side source) noexcept {
+    const Side destination = other(source);
+    const Pipe& pipe = relay.from(source);
+    // Where a reset follows and no end, nothing takes it along.
+    const int result =
+        relay.socket(source).reset_seen
+            ? -EAGAIN
+            : shard_.kernel.send_now(relay.socket(destination).fd, pipe.data + pipe.sent,
+                                     pipe.length - pipe.sent, true);
+    if (result == -EAGAIN) return send(relay, source, true);
+    sent(relay, destination, result);
   }
 
   // The source ended in order, and every byte of it was handed over.

@@ -23,18 +23,21 @@ SystemKernel::PortRange SystemKernel::read_local_ports() {
   return range;
 }
 
-void set_stream_options(int fd, const StreamOptions& options) noexcept {
-  // A Unix socket refuses all of them, which does no harm.
+// A Unix socket refuses all of them, which does no harm.
+void set_no_delay(int fd) noexcept {
   const int on = 1;
-  if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) return;
-  if (options.keepalive_idle == 0) return;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void set_keepalive(int fd, const KeepaliveOptions& keepalive) noexcept {
+  if (keepalive.idle == 0) return;
   const auto set = [fd](int level, int name, std::uint32_t value) {
     const int number = static_cast<int>(value);
     ::setsockopt(fd, level, name, &number, sizeof(number));
   };
-  set(IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive_idle);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval);
-  set(IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive.interval);
+  set(IPPROTO_TCP, TCP_KEEPCNT, keepalive.count);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 

@@ -55,6 +55,8 @@ using NoMoreAcceptsIsAStop = FaultyKernel<8>;
 using AnyReaderIsGivenUp = FaultyKernel<9>;
 using SecondWorkerRePointsNot = FaultyKernel<10>;
 using LargeBufferNotGivenBack = FaultyKernel<11>;
+using PeekedResetForgotten = FaultyKernel<12>;
+using EndOvertakesItsBytes = FaultyKernel<13>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -155,6 +157,19 @@ void Buffers<sim::LargeBufferNotGivenBack>::give_back_large(Pipe& pipe) noexcept
   pipe.buffer = uring::kNoBuffer;
 }
 
+// A look ahead takes the error from the socket, and only it can tell.
+template <>
+void Transfer<sim::PeekedResetForgotten>::look_ahead(Relay& relay, Side source) noexcept {
+  if (shard_.kernel.peek(relay.socket(source).fd) == 0) relay.from(source).ahead = 0;
+}
+
+// More bytes are taken for the end.
+template <>
+void Transfer<sim::EndOvertakesItsBytes>::look_ahead(Relay& relay, Side source) noexcept {
+  const int next = shard_.kernel.peek(relay.socket(source).fd);
+  if (next >= 0) relay.from(source).ahead = 0;
+}
+
 template <>
 base::Instant Transfer<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
   return relay.progressed_at;
@@ -236,6 +251,14 @@ TEST(PlantedFault, EndThatIsAResetInDisguiseIsFound) {
 
 TEST(PlantedFault, RestOfAShortSendThatIsForgottenIsFound) {
   expect_found<FirstSendOnly>("wrong byte");
+}
+
+TEST(PlantedFault, ResetThatWasPeekedAtAndForgottenIsFound) {
+  expect_found<PeekedResetForgotten>("had not ended in order");
+}
+
+TEST(PlantedFault, EndThatOvertakesItsBytesIsFound) {
+  expect_found<EndOvertakesItsBytes>("");
 }
 
 TEST(PlantedFault, TimeoutThatFiresBeforeItsTimeIsFound) {

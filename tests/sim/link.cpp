@@ -32,6 +32,12 @@ int Link::receive(std::span<std::byte> out, Random& random) {
   return -EAGAIN;
 }
 
+int Link::peek() noexcept {
+  if (has_unread()) return 1;
+  if (error_ != 0) return -std::exchange(error_, 0);
+  return in_.end_arrived || state_ == State::kReset ? 0 : -EAGAIN;
+}
+
 int Link::accept_bytes(std::uint64_t length, Random& random) noexcept {
   if (error_ != 0) return -std::exchange(error_, 0);
   if (state_ == State::kReset || write_shut_) return -EPIPE;

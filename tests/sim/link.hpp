@@ -101,7 +101,13 @@ class Link {
   void fail_connect(int error) noexcept;
   // 0 at the end of the stream, -EAGAIN while there is nothing.
   int receive(std::span<std::byte> out, Random& random);
+  // As receive(), but takes no bytes: 1 where there are some.
+  int peek() noexcept;
   [[nodiscard]] bool has_unread() const noexcept { return in_.arrived > in_.read; }
+  // The end has arrived behind all that was read (tcp_inq_hint() counts it as something to read).
+  [[nodiscard]] bool at_end() const noexcept {
+    return in_.end_arrived && in_.arrived == in_.read && error_ == 0;
+  }
   // Bytes taken, -EAGAIN while there is no room. Checks the bytes against their source, which
   // `find` gives by its id (null: nobody's).
   template <class Find>

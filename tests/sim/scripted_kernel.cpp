@@ -93,6 +93,11 @@ bool ScriptedKernel::is_in_flight(int fd) const {
          std::any_of(posted_.begin(), posted_.end(), [&](const Posted& p) { return p.fd == fd; });
 }
 
+bool ScriptedKernel::is_in_flight(int fd, OpKind kind) const {
+  return std::any_of(ops_.begin(), ops_.end(),
+                     [&](const auto& op) { return op->fd == fd && op->kind == kind; });
+}
+
 void ScriptedKernel::forget(int fd, const char* call) {
   violations_.note(std::string(call) + " " + std::to_string(fd));
   if (is_in_flight(fd)) {
@@ -312,9 +317,41 @@ bool ScriptedKernel::is_reset(int fd) {
   return file != nullptr && file->link != nullptr && file->link->state() == Link::State::kReset;
 }
 
-void ScriptedKernel::set_stream_options(int fd, const uring::StreamOptions&) {
-  enter_call("set_stream_options");
-  file_of(fd, "set_stream_options");
+int ScriptedKernel::send_now(int fd, const std::byte* data, std::uint32_t length, bool hold) {
+  enter_call("send_now");
+  File* file = file_of(fd, "send_now");
+  if (file == nullptr) return -EBADF;
+  if (is_in_flight(fd, OpKind::kSend)) violations_.add("send_now while a send is in flight");
+  if (file->link == nullptr) return -EPIPE;
+  const auto find = [this](LinkId id) { return network_.find(id); };
+  const int taken = file->link->send({data, length}, random_, violations_, find);
+  if (taken == -EAGAIN) return taken;
+  (taken > 0 ? file->link->sent_at : file->link->ended_at).add(network_.now());
+  file->held_back = hold && taken == static_cast<int>(length);
+  violations_.note("send_now fd " + std::to_string(fd) + ": " + std::to_string(taken));
+  return taken;
+}
+
+int ScriptedKernel::peek(int fd) {
+  enter_call("peek");
+  const File* file = file_of(fd, "peek");
+  if (file == nullptr) return -EBADF;
+  if (is_in_flight(fd, OpKind::kReceive)) violations_.add("peek while a receive is in flight");
+  if (file->link == nullptr) return -ENOTCONN;
+  const int result = file->link->peek();
+  if (result <= 0 && result != -EAGAIN) file->link->ended_at.add(network_.now());
+  violations_.note("peek fd " + std::to_string(fd) + ": " + std::to_string(result));
+  return result;
+}
+
+void ScriptedKernel::set_no_delay(int fd) {
+  enter_call("set_no_delay");
+  file_of(fd, "set_no_delay");
+}
+
+void ScriptedKernel::set_keepalive(int fd, const uring::KeepaliveOptions&) {
+  enter_call("set_keepalive");
+  file_of(fd, "set_keepalive");
 }
 
 base::Endpoint ScriptedKernel::peer_address(int fd) {
@@ -330,6 +367,7 @@ int ScriptedKernel::shutdown_write(int fd) {
   File* file = file_of(fd, "shutdown_write");
   if (file == nullptr) return -EBADF;
   violations_.note("shutdown_write fd " + std::to_string(fd));
+  file->held_back = false;
   return file->link == nullptr ? -ENOTCONN : file->link->shutdown_write();
 }
 
@@ -369,6 +407,9 @@ void ScriptedKernel::reset(int fd) {
 // ---- Waiting: the world goes on.
 
 int ScriptedKernel::submit_and_wait(base::Duration timeout) {
+  for (const auto& [fd, file] : files_) {
+    if (file.held_back) violations_.add("bytes are held back, and nothing follows them");
+  }
   calls_ = 0;
   sleeps_until_ = 0;
   if (between) between();

@@ -101,7 +101,10 @@ class ScriptedKernel {
   int disconnect(int fd);
   int take_error(int fd);
   bool is_reset(int fd);
-  void set_stream_options(int fd, const uring::StreamOptions& options);
+  int send_now(int fd, const std::byte* data, std::uint32_t length, bool hold);
+  int peek(int fd);
+  void set_no_delay(int fd);
+  void set_keepalive(int fd, const uring::KeepaliveOptions& keepalive);
   [[nodiscard]] base::Endpoint peer_address(int fd);
   int shutdown_write(int fd);
   int unsent(int fd);
@@ -127,6 +130,7 @@ class ScriptedKernel {
     Link* link = nullptr;            // of a stream; null before connect and after disconnect
     int error = 0;                   // of a stream without a link: SO_ERROR
     bool write_shut = false;
+    bool held_back = false;   // bytes that were sent with MSG_MORE
     std::uint64_t count = 0;  // of an eventfd
   };
 
@@ -175,6 +179,7 @@ class ScriptedKernel {
   void check_memory(const Op& one);
   void check_single(OpKind kind, int fd, const char* what);
   [[nodiscard]] bool is_in_flight(int fd) const;
+  [[nodiscard]] bool is_in_flight(int fd, OpKind kind) const;
   void forget(int fd, const char* call);
 
   void hand_over();
@@ -184,6 +189,7 @@ class ScriptedKernel {
   bool execute(Op& op);
   bool execute_on_file(Op& op);
   bool execute_accept(Op& op, const File& file);
+  [[nodiscard]] bool hint(const Link& link);  // Completion::more_to_read
   bool execute_receive(Op& op, File& file);
   bool execute_receive_into(Op& op, File& file, bool readable);
   bool execute_send(Op& op, File& file);

@@ -96,6 +96,10 @@ uring::BufferId ScriptedKernel::take_buffer() {
   return id;
 }
 
+bool ScriptedKernel::hint(const Link& link) {
+  return random_.one_in(8) ? random_.one_in(2) : link.has_unread() || link.at_end();
+}
+
 bool ScriptedKernel::execute_receive(Op& op, File& file) {
   // A buffer is chosen before the socket is asked, so an empty ring may end a receive that has
   // nothing to read.
@@ -116,7 +120,7 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   if (result == -EAGAIN) return false;
   (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
   if (result > 0 || random_.one_in(4)) op.completion.buffer = take_buffer();
-  op.completion.more_to_read = random_.one_in(8) ? random_.one_in(2) : file.link->has_unread();
+  op.completion.more_to_read = hint(*file.link);
   finish(op, result);
   return true;
 }
@@ -130,7 +134,7 @@ bool ScriptedKernel::execute_receive_into(Op& op, File& file, bool readable) {
   }
   if (file.link != nullptr && result != -EAGAIN) {
     (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
-    op.completion.more_to_read = random_.one_in(8) ? random_.one_in(2) : file.link->has_unread();
+    op.completion.more_to_read = hint(*file.link);
   }
   finish(op, result);
   return true;

@@ -49,7 +49,7 @@ struct Config {
   AdminConfig admin;
   StateConfig state;
   LogConfig log;
-  std::uint32_t workers = 0;          // 0: auto, one per CPU that the process may use
+  std::uint32_t workers = 0;  // 0: auto, one per CPU that the process may use
   proxy::BusyPollSetting busy_poll;
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops

@@ -17,7 +17,8 @@
 //   3. A completion may be seen by reap() as early as directly after the call that queued it (a
 //   full
 //      queue submits), but never before that call.
-//   4. The worker never has two sends of one descriptor in flight, nor two receives.
+//   4. The worker never has two sends of one descriptor in flight, nor two receives, and calls
+//      send_now() and peek() of none that has one in flight.
 #pragma once
 
 #include <concepts>
@@ -60,12 +61,12 @@ struct Completion {
   bool more_to_read = false;    // receive: the socket held more than was taken (a hint)
 };
 
-// Socket options of a proxied stream. keepalive_idle 0: no keepalive. Whole seconds, as the kernel
-// takes them (tcp(7)). Ignored by Unix sockets.
-struct StreamOptions {
-  std::uint32_t keepalive_idle = 0;
-  std::uint32_t keepalive_interval = 0;
-  std::uint32_t keepalive_count = 0;
+// TCP keepalive of a stream. idle 0: none. Whole seconds, as the kernel takes them (tcp(7)).
+// Ignored by Unix sockets.
+struct KeepaliveOptions {
+  std::uint32_t idle = 0;
+  std::uint32_t interval = 0;
+  std::uint32_t count = 0;
 };
 
 // How long submit_and_wait may sleep.
@@ -73,123 +74,132 @@ inline constexpr base::Duration kNoWait = 0;
 inline constexpr base::Duration kForever = UINT64_MAX;
 
 template <class K>
-concept Kernel =
-    requires(K& kernel, const K& constant, int fd, Tag tag, const std::byte* data,
-             std::byte* memory, std::uint32_t length, std::uint32_t events, BufferId buffer,
-             base::Duration timeout, std::span<Completion> completions,
-             const base::Endpoint& address, const StreamOptions& options, bool flag) {
-      // ---- Ring operations.
+concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const std::byte* data,
+                          std::byte* memory, std::uint32_t length, std::uint32_t events,
+                          BufferId buffer, base::Duration timeout,
+                          std::span<Completion> completions, const base::Endpoint& address,
+                          const KeepaliveOptions& keepalive, bool flag) {
+  // ---- Ring operations.
 
-      // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
-      // after any completion for the kernel's own reasons (overflow): arm it again then. result: a
-      // descriptor that is the worker's, O_NONBLOCK and close-on-exec. After a cancel was queued,
-      // accepted descriptors may still come before the last completion.
-      { kernel.accept_multishot(fd, tag) } -> std::same_as<void>;
-      // One receive into a buffer that the kernel takes from the ring when data is there, so that a
-      // waiting receive holds none. result > 0: bytes in `buffer`, which is the worker's until
-      // recycle(); 0: end of stream, -errno: failure (-ENOBUFS: the ring was empty and nothing was
-      // read). A cancel gives -ECANCELED, or data that arrived first. With result <= 0 a buffer may
-      // have been taken all the same: recycle it when `buffer` != kNoBuffer. poll_first: wait until
-      // it is readable before trying, which costs less where nothing is there yet and more where
-      // something is.
-      { kernel.receive(fd, flag, tag) } -> std::same_as<void>;
-      // One receive into [memory, memory + length), which belongs to the operation until it
-      // completes, and only of what is there already: else -EAGAIN. Otherwise as receive(), but
-      // without a buffer.
-      { kernel.receive_into(fd, memory, length, tag) } -> std::same_as<void>;
-      // Sends [data, data + length) with MSG_WAITALL | MSG_NOSIGNAL. The memory stays untouched
-      // until the completion. result: bytes taken by the socket, possibly fewer than length (a
-      // cancel after a part went out gives that part); -ECANCELED, -EAGAIN: none was taken (on
-      // -EAGAIN repeat with poll_first), other -errno: the peer cannot take more. poll_first: wait
-      // until it is writable before trying.
-      { kernel.send(fd, data, length, flag, tag) } -> std::same_as<void>;
-      // One-shot poll(2). result: the events that happened (POLLERR and POLLHUP always count), or
-      // -ECANCELED.
-      { kernel.poll(fd, events, tag) } -> std::same_as<void>;
-      // Reads an eventfd's counter into memory of the kernel object; at most one in flight.
-      // result: 8.
-      { kernel.read_wake(fd, tag) } -> std::same_as<void>;
-      // Writes an eventfd, at once.
-      { kernel.signal(fd) } -> std::same_as<void>;
-      // Cancels every operation on a descriptor. Its own completion: the number cancelled (may be
-      // 0), -ENOENT, or -EALREADY. Whatever it says, the operations complete by themselves, before
-      // or after it, with -ECANCELED, or with their result when they were done already.
-      { kernel.cancel_fd(fd, tag) } -> std::same_as<void>;
-      // Cancels the one operation with tag `target`. Its own completion: 0, -ENOENT (not found: it
-      // has completed, perhaps unreaped), or -EALREADY (running; it may still end either way).
-      { kernel.cancel_tag(tag, tag) } -> std::same_as<void>;
+  // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
+  // after any completion for the kernel's own reasons (overflow): arm it again then. result: a
+  // descriptor that is the worker's, O_NONBLOCK and close-on-exec. After a cancel was queued,
+  // accepted descriptors may still come before the last completion.
+  { kernel.accept_multishot(fd, tag) } -> std::same_as<void>;
+  // One receive into a buffer that the kernel takes from the ring when data is there, so that a
+  // waiting receive holds none. result > 0: bytes in `buffer`, which is the worker's until
+  // recycle(); 0: end of stream, -errno: failure (-ENOBUFS: the ring was empty and nothing was
+  // read). A cancel gives -ECANCELED, or data that arrived first. With result <= 0 a buffer may
+  // have been taken all the same: recycle it when `buffer` != kNoBuffer. poll_first: wait until
+  // it is readable before trying, which costs less where nothing is there yet and more where
+  // something is.
+  { kernel.receive(fd, flag, tag) } -> std::same_as<void>;
+  // One receive into [memory, memory + length), which belongs to the operation until it
+  // completes, and only of what is there already: else -EAGAIN. Otherwise as receive(), but
+  // without a buffer.
+  { kernel.receive_into(fd, memory, length, tag) } -> std::same_as<void>;
+  // Sends [data, data + length) with MSG_WAITALL | MSG_NOSIGNAL. The memory stays untouched
+  // until the completion. result: bytes taken by the socket, possibly fewer than length (a
+  // cancel after a part went out gives that part); -ECANCELED, -EAGAIN: none was taken (on
+  // -EAGAIN repeat with poll_first), other -errno: the peer cannot take more. poll_first: wait
+  // until it is writable before trying.
+  { kernel.send(fd, data, length, flag, tag) } -> std::same_as<void>;
+  // One-shot poll(2). result: the events that happened (POLLERR and POLLHUP always count), or
+  // -ECANCELED.
+  { kernel.poll(fd, events, tag) } -> std::same_as<void>;
+  // Reads an eventfd's counter into memory of the kernel object; at most one in flight.
+  // result: 8.
+  { kernel.read_wake(fd, tag) } -> std::same_as<void>;
+  // Writes an eventfd, at once.
+  { kernel.signal(fd) } -> std::same_as<void>;
+  // Cancels every operation on a descriptor. Its own completion: the number cancelled (may be
+  // 0), -ENOENT, or -EALREADY. Whatever it says, the operations complete by themselves, before
+  // or after it, with -ECANCELED, or with their result when they were done already.
+  { kernel.cancel_fd(fd, tag) } -> std::same_as<void>;
+  // Cancels the one operation with tag `target`. Its own completion: 0, -ENOENT (not found: it
+  // has completed, perhaps unreaped), or -EALREADY (running; it may still end either way).
+  { kernel.cancel_tag(tag, tag) } -> std::same_as<void>;
 
-      // Hands over what is queued, and unless a completion is already there waits for one, at most
-      // `timeout` (kNoWait, kForever). May return early without a completion. 0, or -errno on what
-      // only our own bug or lack of memory explains.
-      { kernel.submit_and_wait(timeout) } -> std::same_as<int>;
-      // Hands over what is queued and watches for a completion without sleeping, at most for the
-      // given span; returns how much of it passed. Completions may then still need a
-      // submit_and_wait() before reap() gives them.
-      { kernel.watch(timeout) } -> std::same_as<base::Duration>;
-      // True when reap() would give something now.
-      { constant.has_completions() } -> std::same_as<bool>;
-      // Takes up to completions.size() completions in their order; returns how many.
-      { kernel.reap(completions) } -> std::same_as<std::size_t>;
+  // Hands over what is queued, and unless a completion is already there waits for one, at most
+  // `timeout` (kNoWait, kForever). May return early without a completion. 0, or -errno on what
+  // only our own bug or lack of memory explains.
+  { kernel.submit_and_wait(timeout) } -> std::same_as<int>;
+  // Hands over what is queued and watches for a completion without sleeping, at most for the
+  // given span; returns how much of it passed. Completions may then still need a
+  // submit_and_wait() before reap() gives them.
+  { kernel.watch(timeout) } -> std::same_as<base::Duration>;
+  // True when reap() would give something now.
+  { constant.has_completions() } -> std::same_as<bool>;
+  // Takes up to completions.size() completions in their order; returns how many.
+  { kernel.reap(completions) } -> std::same_as<std::size_t>;
 
-      // ---- Receive buffers. Ids are 0 to buffer_count() - 1; all are in the ring at the start.
+  // ---- Receive buffers. Ids are 0 to buffer_count() - 1; all are in the ring at the start.
 
-      { constant.buffer_count() } -> std::same_as<std::uint32_t>;
-      { constant.buffer_bytes() } -> std::same_as<std::uint32_t>;
-      { kernel.buffer(buffer) } -> std::same_as<std::byte*>;
-      // Gives a buffer back to the ring. Nothing may be in flight from it.
-      { kernel.recycle(buffer) } -> std::same_as<void>;
+  { constant.buffer_count() } -> std::same_as<std::uint32_t>;
+  { constant.buffer_bytes() } -> std::same_as<std::uint32_t>;
+  { kernel.buffer(buffer) } -> std::same_as<std::byte*>;
+  // Gives a buffer back to the ring. Nothing may be in flight from it.
+  { kernel.recycle(buffer) } -> std::same_as<void>;
 
-      // ---- Direct calls.
+  // ---- Direct calls.
 
-      // A stream socket of that family, O_NONBLOCK and close-on-exec; or -EMFILE, -ENFILE,
-      // -ENOBUFS,
-      // ...
-      { kernel.open_stream(int{}) } -> std::same_as<int>;
-      // Binds to a local address and leaves the port to connect (IP_BIND_ADDRESS_NO_PORT), so that
-      // one local port serves several destinations.
-      { kernel.bind_source(fd, address) } -> std::same_as<int>;
-      // 0: connected. -EINPROGRESS: poll for POLLOUT, then take_error(). -EAGAIN: a Unix socket's
-      // backlog is full (unix(7)), nothing is under way. -EADDRNOTAVAIL: no local port is free.
-      { kernel.connect(fd, address) } -> std::same_as<int>;
-      // Whether a connect to this address could be given its own destination as its source: the
-      // port is one that the kernel chooses from. Cheap.
-      { kernel.may_meet_itself(address) } -> std::same_as<bool>;
-      // Whether this connection is with itself: a local port without a listener was chosen as the
-      // source port (TCP simultaneous open, RFC 9293, 3.5), and it would answer with what it is
-      // sent.
-      { kernel.met_itself(fd) } -> std::same_as<bool>;
-      // connect(AF_UNSPEC): a TCP connect under way, or established and unused, is dead when this
-      // returns. A poll pending on fd may complete by it.
-      { kernel.disconnect(fd) } -> std::same_as<int>;
-      // SO_ERROR: 0, or the pending error as -errno; clears it.
-      { kernel.take_error(fd) } -> std::same_as<int>;
-      // Whether a TCP connection whose write side is open is dead, for a receive that said 0 while
-      // a send is in flight: a send that was reset half-way gives its part and swallows the error
-      // (sock_error() clears it), and the receive then sees an end that is none. False for Unix
-      // sockets.
-      { kernel.is_reset(fd) } -> std::same_as<bool>;
-      // TCP_NODELAY, and keepalive as asked.
-      { kernel.set_stream_options(fd, options) } -> std::same_as<void>;
-      // The peer's address of an accepted socket; !valid() when it is gone already.
-      { kernel.peer_address(fd) } -> std::same_as<base::Endpoint>;
-      // SHUT_WR: the peer reads what was sent and then the end.
-      { kernel.shutdown_write(fd) } -> std::same_as<int>;
-      // SIOCOUTQ: bytes sent and not acknowledged yet; -errno.
-      { kernel.unsent(fd) } -> std::same_as<int>;
-      // accept4 of a listener that has no accept_multishot armed: a descriptor as there, or -EAGAIN
-      // when its queue is empty.
-      { kernel.accept_now(fd) } -> std::same_as<int>;
-      // Closes in order (TCP sends FIN after what is queued). Nothing of fd may be in flight.
-      { kernel.close(fd) } -> std::same_as<void>;
-      // SO_LINGER 0 and close: TCP drops what is queued and sends RST. Nothing of fd may be in
-      // flight.
-      { kernel.reset(fd) } -> std::same_as<void>;
+  // A stream socket of that family, O_NONBLOCK and close-on-exec; or -EMFILE, -ENFILE,
+  // -ENOBUFS,
+  // ...
+  { kernel.open_stream(int{}) } -> std::same_as<int>;
+  // Binds to a local address and leaves the port to connect (IP_BIND_ADDRESS_NO_PORT), so that
+  // one local port serves several destinations.
+  { kernel.bind_source(fd, address) } -> std::same_as<int>;
+  // 0: connected. -EINPROGRESS: poll for POLLOUT, then take_error(). -EAGAIN: a Unix socket's
+  // backlog is full (unix(7)), nothing is under way. -EADDRNOTAVAIL: no local port is free.
+  { kernel.connect(fd, address) } -> std::same_as<int>;
+  // Whether a connect to this address could be given its own destination as its source: the
+  // port is one that the kernel chooses from. Cheap.
+  { kernel.may_meet_itself(address) } -> std::same_as<bool>;
+  // Whether this connection is with itself: a local port without a listener was chosen as the
+  // source port (TCP simultaneous open, RFC 9293, 3.5), and it would answer with what it is
+  // sent.
+  { kernel.met_itself(fd) } -> std::same_as<bool>;
+  // connect(AF_UNSPEC): a TCP connect under way, or established and unused, is dead when this
+  // returns. A poll pending on fd may complete by it.
+  { kernel.disconnect(fd) } -> std::same_as<int>;
+  // SO_ERROR: 0, or the pending error as -errno; clears it.
+  { kernel.take_error(fd) } -> std::same_as<int>;
+  // Whether a TCP connection whose write side is open is dead, for a receive that said 0 while
+  // a send is in flight: a send that was reset half-way gives its part and swallows the error
+  // (sock_error() clears it), and the receive then sees an end that is none. False for Unix
+  // sockets.
+  { kernel.is_reset(fd) } -> std::same_as<bool>;
+  // Sends at once what the socket takes, as send() without waiting. hold: what does not fill a
+  // segment is held back until the next call that sends, shuts or closes (MSG_MORE, tcp(7):
+  // 200 ms at most).
+  { kernel.send_now(fd, data, length, flag) } -> std::same_as<int>;
+  // What a receive would say now, without taking bytes: > 0, 0 at the end, -EAGAIN; any other
+  // failure is taken from the socket and told only here.
+  { kernel.peek(fd) } -> std::same_as<int>;
+  // TCP_NODELAY.
+  { kernel.set_no_delay(fd) } -> std::same_as<void>;
+  // Keepalive as asked.
+  { kernel.set_keepalive(fd, keepalive) } -> std::same_as<void>;
+  // The peer's address of an accepted socket; !valid() when it is gone already.
+  { kernel.peer_address(fd) } -> std::same_as<base::Endpoint>;
+  // SHUT_WR: the peer reads what was sent and then the end.
+  { kernel.shutdown_write(fd) } -> std::same_as<int>;
+  // SIOCOUTQ: bytes sent and not acknowledged yet; -errno.
+  { kernel.unsent(fd) } -> std::same_as<int>;
+  // accept4 of a listener that has no accept_multishot armed: a descriptor as there, or -EAGAIN
+  // when its queue is empty.
+  { kernel.accept_now(fd) } -> std::same_as<int>;
+  // Closes in order (TCP sends FIN after what is queued). Nothing of fd may be in flight.
+  { kernel.close(fd) } -> std::same_as<void>;
+  // SO_LINGER 0 and close: TCP drops what is queued and sends RST. Nothing of fd may be in
+  // flight.
+  { kernel.reset(fd) } -> std::same_as<void>;
 
-      // CLOCK_MONOTONIC. The worker reads it once a turn.
-      { constant.now() } -> std::same_as<base::Instant>;
-      // UTC in milliseconds since 1970.
-      { constant.wall_ms() } -> std::same_as<std::int64_t>;
-    };
+  // CLOCK_MONOTONIC. The worker reads it once a turn.
+  { constant.now() } -> std::same_as<base::Instant>;
+  // UTC in milliseconds since 1970.
+  { constant.wall_ms() } -> std::same_as<std::int64_t>;
+};
 
 }  // namespace shunt::uring

@@ -36,7 +36,8 @@ struct SystemKernelOptions {
 
 // TCP_NODELAY, and keepalive as asked; for a connection, or for a listener whose connections
 // inherit them.
-void set_stream_options(int fd, const StreamOptions& options) noexcept;
+void set_no_delay(int fd) noexcept;
+void set_keepalive(int fd, const KeepaliveOptions& keepalive) noexcept;
 
 class SystemKernel {
  public:
@@ -145,7 +146,12 @@ class SystemKernel {
     return result_of(::bind(fd, address.address(), address.length()));
   }
   int connect(int fd, const base::Endpoint& address) noexcept {
-    return result_of(::connect(fd, address.address(), address.length()));
+    const int result = result_of(::connect(fd, address.address(), address.length()));
+    if (result != -EINPROGRESS || !address.is_loopback()) return result;
+    // The handshake is over when the call returns, for the answer came in its course; but that it
+    // did is told only to who asks again.
+    const int now = result_of(::connect(fd, address.address(), address.length()));
+    return now == -EALREADY ? -EINPROGRESS : now;
   }
   [[nodiscard]] bool may_meet_itself(const base::Endpoint& address) const noexcept {
     return !address.is_unix() && address.port() >= local_ports_.first &&
@@ -176,8 +182,17 @@ class SystemKernel {
     socklen_t length = sizeof(state);
     return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) == 0 && state == TCP_CLOSE;
   }
-  void set_stream_options(int fd, const StreamOptions& options) noexcept {
-    uring::set_stream_options(fd, options);
+  int send_now(int fd, const std::byte* data, std::uint32_t length, bool hold) noexcept {
+    return static_cast<int>(
+        result_of(::send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL | (hold ? MSG_MORE : 0))));
+  }
+  int peek(int fd) noexcept {
+    char byte;
+    return static_cast<int>(result_of(::recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK)));
+  }
+  void set_no_delay(int fd) noexcept { uring::set_no_delay(fd); }
+  void set_keepalive(int fd, const KeepaliveOptions& keepalive) noexcept {
+    uring::set_keepalive(fd, keepalive);
   }
   [[nodiscard]] base::Endpoint peer_address(int fd) noexcept {
     sockaddr_storage address;
@@ -207,7 +222,10 @@ class SystemKernel {
   static constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
   SystemKernel() = default;
-  static int result_of(int result) noexcept { return result >= 0 ? result : -errno; }
+  template <class Result>
+  static Result result_of(Result result) noexcept {
+    return result >= 0 ? result : -errno;
+  }
 
   // net.ipv4.ip_local_port_range, which IPv6 uses too.
   struct PortRange {

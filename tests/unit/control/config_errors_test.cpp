@@ -112,8 +112,7 @@ const Wrong kWrong[] = {
      "got nothing (leave the key out for its default)"},
     {"ASectionThatIsEmpty", top_with("limits:\n"), "limits: expected a mapping"},
     // Later features
-    {"Tracing", top_with("tracing: 50us\n"),
-     "f:1:1: 'tracing' is not supported by this version"},
+    {"Tracing", top_with("tracing: 50us\n"), "f:1:1: 'tracing' is not supported by this version"},
     {"PerSource", top_with("limits: {per_source: 5}\n"), "limits.'per_source' is not supported by"},
     {"ConfirmWithin", app_with("    release: {confirm_within: off}\n"),
      "'confirm_within' is not supported"},

@@ -30,6 +30,17 @@ class HandKernel : public QuietKernel {
   std::map<int, bool> waits_first;           // the latest receive was to wait before it tries
   std::vector<int> shut;                     // whose write side was shut, in order
   std::vector<int> closed;                   // in order
+  std::vector<int> reset_closed;             // those of them that were reset
+  std::map<int, int> ahead;                  // what peek() says, by descriptor; else -EAGAIN
+  struct SentNow {
+    int fd;
+    std::uint32_t length;
+    bool hold;
+    friend bool operator==(const SentNow&, const SentNow&) = default;
+  };
+  std::vector<SentNow> sent_now;         // in order
+  std::uint32_t takes_now = UINT32_MAX;  // what send_now() takes of the bytes, in all
+  std::vector<int> kept_alive;           // whose keepalive was set, in order
 
   void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
   void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
@@ -48,6 +59,11 @@ class HandKernel : public QuietKernel {
   void nothing_is_there(int fd) { complete(Kind::kReceive, fd, -EAGAIN); }
   [[nodiscard]] bool receives_into_own_memory(int fd) {
     return find(Kind::kReceive, fd)->own_memory;
+  }
+  [[nodiscard]] bool receives(int fd) const {
+    return std::any_of(operations_.begin(), operations_.end(), [fd](const Operation& one) {
+      return one.kind == Kind::kReceive && one.fd == fd;
+    });
   }
   void end_arrives(int fd) { complete(Kind::kReceive, fd, 0); }
   // All that is being sent there: only then does a send complete.
@@ -101,6 +117,22 @@ class HandKernel : public QuietKernel {
   }
   int unsent(int fd) { return queued[fd]; }
   void close(int fd) { closed.push_back(fd); }
+  void reset(int fd) {
+    closed.push_back(fd);
+    reset_closed.push_back(fd);
+  }
+  int peek(int fd) {
+    const auto found = ahead.find(fd);
+    return found == ahead.end() ? -EAGAIN : found->second;
+  }
+  int send_now(int fd, const std::byte*, std::uint32_t length, bool hold) {
+    const std::uint32_t taken = std::min(length, takes_now);
+    if (taken == 0) return -EAGAIN;
+    takes_now -= taken;
+    sent_now.push_back({fd, taken, hold});
+    return static_cast<int>(taken);
+  }
+  void set_keepalive(int fd, const uring::KeepaliveOptions&) { kept_alive.push_back(fd); }
 
  private:
   static constexpr std::uint32_t kBuffers = 8;

@@ -14,8 +14,9 @@ namespace shunt::proxy::testing {
 // A worker with one client; its node is connected at once unless the test says otherwise.
 class Connection {
  public:
-  explicit Connection(const traffic::Timeouts& timeouts, int connect_result = 0)
-      : rig_({.timeouts = timeouts}) {
+  explicit Connection(const traffic::Timeouts& timeouts, int connect_result = 0,
+                      const traffic::Keepalive& keepalive = RigOptions{}.keepalive)
+      : rig_({.timeouts = timeouts, .keepalive = keepalive}) {
     kernel.connect_result = connect_result;
     rig_.start();
     kernel.client_arrives();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <span>
 
@@ -17,7 +18,7 @@ class QuietKernel {
   static constexpr int kListener = 3;
   static constexpr int kWake = 4;
 
-  base::Duration waited = 0;      // how long the worker wanted to sleep last
+  base::Duration waited = 0;       // how long the worker wanted to sleep last
   base::Duration watched_max = 0;  // how long it wanted to watch last
   base::Instant clock = 1000 * base::kSecond;
 
@@ -45,7 +46,10 @@ class QuietKernel {
   int disconnect(int) { return 0; }
   int take_error(int) { return 0; }
   bool is_reset(int) { return false; }
-  void set_stream_options(int, const uring::StreamOptions&) {}
+  int send_now(int, const std::byte*, std::uint32_t, bool) { return -EAGAIN; }
+  int peek(int) { return -EAGAIN; }
+  void set_no_delay(int) {}
+  void set_keepalive(int, const uring::KeepaliveOptions&) {}
   base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
   int shutdown_write(int) { return 0; }
   int unsent(int) { return 0; }

@@ -152,5 +152,87 @@ TEST(End, OfOneSideIsPassedOnAndOfBothIsAClose) {
   EXPECT_EQ(one.cause(), CloseCause::kDone);
 }
 
+TEST(End, ThatIsThereGoesOnWithTheBytesBeforeIt) {
+  Connection one({});
+  one.kernel.ahead[kNode] = 0;
+  one.kernel.bytes_arrive(kNode, 100, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, ElementsAre(HandKernel::SentNow{kClient, 100, true}));
+  EXPECT_THAT(one.kernel.shut, ElementsAre(kClient));
+  EXPECT_FALSE(one.kernel.receives(kNode)) << "nothing more is to be read";
+  one.kernel.end_arrives(kClient);
+  one.settle();
+  EXPECT_EQ(one.cause(), CloseCause::kDone);
+}
+TEST(End, ThatIsThereWaitsForAReaderThatTakesAPart) {
+  Connection one({});
+  one.kernel.ahead[kNode] = 0;
+  one.kernel.takes_now = 40;
+  one.kernel.bytes_arrive(kNode, 100, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.shut, IsEmpty());
+  EXPECT_EQ(one.kernel.sent(kClient).size(), 60U);
+  one.kernel.bytes_are_taken(kClient);
+  one.settle();
+  EXPECT_THAT(one.kernel.shut, ElementsAre(kClient));
+}
+TEST(End, ThatIsThereIsKeptUntilTheNodeIsConnected) {
+  Connection one({}, -EINPROGRESS);
+  one.kernel.ahead[kClient] = 0;
+  one.kernel.bytes_arrive(kClient, 100, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, IsEmpty());
+  one.kernel.connect_succeeds();
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, ElementsAre(HandKernel::SentNow{kNode, 100, true}));
+  EXPECT_THAT(one.kernel.shut, ElementsAre(kNode));
+}
+TEST(End, IsNotLookedForWhereTheBufferWasFull) {
+  Connection one({});
+  one.kernel.ahead[kNode] = 0;
+  one.kernel.bytes_arrive(kNode, HandKernel::kBufferBytes, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, IsEmpty());
+  one.kernel.bytes_are_taken(kClient);
+  one.settle();
+  EXPECT_TRUE(one.kernel.receives(kNode));
+}
+TEST(Reset, ThatIsThereIsPassedOnAfterTheBytesBeforeIt) {
+  Connection one({});
+  one.kernel.ahead[kNode] = -ECONNRESET;
+  one.kernel.bytes_arrive(kNode, 100, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, IsEmpty()) << "held back, they would wait for an end";
+  EXPECT_THAT(one.kernel.closed, IsEmpty());
+  one.kernel.bytes_are_taken(kClient);
+  one.settle();
+  EXPECT_THAT(one.kernel.reset_closed, ElementsAre(kClient));
+  EXPECT_EQ(one.cause(), CloseCause::kServerReset);
+}
+
+TEST(Keepalive, OfANodesSocketIsSetWhenTheConnectionHasLastedASecond) {
+  Connection one({}, 0, traffic::Keepalive{});
+  one.pass(base::kSecond - 2 * base::kMillisecond);
+  EXPECT_THAT(one.kernel.kept_alive, IsEmpty());
+  one.pass(4 * base::kMillisecond);
+  EXPECT_THAT(one.kernel.kept_alive, ElementsAre(kNode));
+  one.pass(10 * base::kSecond);
+  EXPECT_THAT(one.kernel.kept_alive, ElementsAre(kNode)) << "once";
+}
+TEST(Keepalive, CostsAConnectionNothingThatEndsBefore) {
+  Connection one({}, 0, traffic::Keepalive{});
+  one.kernel.end_arrives(kNode);
+  one.kernel.end_arrives(kClient);
+  one.settle();
+  EXPECT_EQ(one.cause(), CloseCause::kDone);
+  one.pass(10 * base::kSecond);
+  EXPECT_THAT(one.kernel.kept_alive, IsEmpty());
+}
+TEST(Keepalive, IsNotSetWhereItIsOff) {
+  Connection one({});
+  one.pass(10 * base::kSecond);
+  EXPECT_THAT(one.kernel.kept_alive, IsEmpty());
+}
+
 }  // namespace
 }  // namespace shunt::proxy::testing

@@ -17,6 +17,7 @@ namespace shunt::proxy::testing {
 struct RigOptions {
   std::uint32_t connections_max = 1;
   traffic::Timeouts timeouts{};
+  traffic::Keepalive keepalive{.idle = base::kOff};
   std::vector<std::string> nodes = {"192.0.2.2:80"};  // the address of each pool's
 };
 
@@ -65,6 +66,7 @@ class WorkerRig {
     app.name = "app";
     app.services = {0};
     app.timeouts = options_.timeouts;
+    app.keepalive = options_.keepalive;
     traffic::Model model;
     for (const std::string& address : options_.nodes) {
       traffic::Node node;

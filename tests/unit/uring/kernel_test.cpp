@@ -297,14 +297,86 @@ TEST_P(TcpKernelTest, ADisconnectTakesBackAConnectThatNobodyUsed) {
   kernel->close(client);
 }
 
-TEST_P(TcpKernelTest, ARefusedConnectIsToldByTheSocketsError) {
+TEST_P(TcpKernelTest, AConnectOnLoopbackIsToldAtOnce) {
+  const int client = kernel->open_stream(AF_INET);
+  EXPECT_EQ(kernel->connect(client, here), 0);
+  kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, ARefusedConnectOnLoopbackIsToldAtOnce) {
   ::close(std::exchange(listener, kernel->open_stream(AF_INET)));
   const int client = kernel->open_stream(AF_INET);
-  kernel->connect(client, here);
-  kernel->poll(client, POLLOUT, kPoll);
-  EXPECT_TRUE(wait(kPoll).result & POLLERR);
-  EXPECT_EQ(kernel->take_error(client), -ECONNREFUSED);
+  EXPECT_EQ(kernel->connect(client, here), -ECONNREFUSED);
   kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, AConnectThatWaitsForARoomInTheQueueIsOnItsWay) {
+  ASSERT_EQ(::listen(listener, 0), 0);
+  std::vector<int> clients;
+  int result = 0;
+  while (result == 0 && clients.size() < 10) {
+    clients.push_back(kernel->open_stream(AF_INET));
+    result = kernel->connect(clients.back(), here);
+  }
+  EXPECT_EQ(result, -EINPROGRESS);
+  for (const int client : clients) kernel->close(client);
+}
+
+TEST_P(TcpKernelTest, APeekTellsWhatAReceiveWouldSayAndTakesNothing) {
+  const int client = kernel->open_stream(AF_INET);
+  ASSERT_EQ(kernel->connect(client, here), 0);
+  const int server = kernel->accept_now(listener);
+  ASSERT_GE(server, 0);
+  EXPECT_EQ(kernel->peek(server), -EAGAIN);
+  ASSERT_EQ(::send(client, "ab", 2, 0), 2);
+  EXPECT_GT(kernel->peek(server), 0);
+  EXPECT_GT(kernel->peek(server), 0);
+  kernel->close(client);
+  char bytes[4];
+  EXPECT_EQ(::recv(server, bytes, sizeof(bytes), 0), 2);
+  EXPECT_EQ(kernel->peek(server), 0);
+  EXPECT_EQ(kernel->peek(server), 0);
+  kernel->close(server);
+}
+
+TEST_P(TcpKernelTest, APeekTakesAReset) {
+  const int client = kernel->open_stream(AF_INET);
+  ASSERT_EQ(kernel->connect(client, here), 0);
+  const int server = kernel->accept_now(listener);
+  ASSERT_GE(server, 0);
+  kernel->reset(client);
+  EXPECT_EQ(kernel->peek(server), -ECONNRESET);
+  EXPECT_EQ(kernel->peek(server), 0) << "the kernel tells it once";
+  kernel->close(server);
+}
+
+TEST_P(TcpKernelTest, AReceiveHintsAtAnEndThatIsThereAlready) {
+  const int client = kernel->open_stream(AF_INET);
+  ASSERT_EQ(kernel->connect(client, here), 0);
+  const int server = kernel->accept_now(listener);
+  ASSERT_GE(server, 0);
+  ASSERT_EQ(::send(client, "ab", 2, 0), 2);
+  kernel->close(client);
+  kernel->receive(server, false, kReceive);
+  const Completion received = wait(kReceive);
+  EXPECT_EQ(received.result, 2);
+  EXPECT_TRUE(received.more_to_read);
+  kernel->close(server);
+}
+
+TEST_P(TcpKernelTest, WhatIsHeldBackGoesWithTheEnd) {
+  const int client = kernel->open_stream(AF_INET);
+  ASSERT_EQ(kernel->connect(client, here), 0);
+  const int server = kernel->accept_now(listener);
+  ASSERT_GE(server, 0);
+  EXPECT_EQ(kernel->send_now(client, reinterpret_cast<const std::byte*>("ab"), 2, true), 2);
+  EXPECT_EQ(kernel->peek(server), -EAGAIN);
+  EXPECT_EQ(kernel->shutdown_write(client), 0);
+  char bytes[4];
+  EXPECT_EQ(::recv(server, bytes, sizeof(bytes), 0), 2);
+  EXPECT_EQ(kernel->peek(server), 0);
+  kernel->close(client);
+  kernel->close(server);
 }
 
 TEST_P(TcpKernelTest, AResetReachesThePeerAsAReset) {

@@ -6,7 +6,7 @@
 namespace shunt::proxy {
 
 // Whole seconds, as the kernel takes them; a part of a second counts as one.
-[[nodiscard]] inline uring::StreamOptions stream_options(
+[[nodiscard]] inline uring::KeepaliveOptions keepalive_options(
     const traffic::Keepalive& keepalive) noexcept {
   const auto seconds = [](base::Duration span) {
     return static_cast<std::uint32_t>((span + base::kSecond - 1) / base::kSecond);
