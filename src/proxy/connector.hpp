@@ -196,6 +196,7 @@ class Connector {
       relay.socket(Side::kNode).fd = fd;
       relay.socket(Side::kNode).may_meet_itself = shard_.kernel.may_meet_itself(candidate.address);
       shard_.kernel.set_no_delay(fd);
+      if (!table.congestion.empty()) shard_.kernel.set_congestion(fd, table.congestion.c_str());
       result = source == nullptr ? 0 : shard_.kernel.bind_source(fd, *source);
       if (result == -EADDRNOTAVAIL) {
         result = kNoSourceAddress;

@@ -10,8 +10,7 @@
 #include <thread>
 
 #include "shunt/base/limits.hpp"
-#include "shunt/uring/system_kernel.hpp"
-#include "src/proxy/keepalive_options.hpp"
+#include "src/proxy/listen_options.hpp"
 
 namespace shunt::proxy {
 namespace {
@@ -134,15 +133,15 @@ class Opener {
     if (handed != inherited_.end()) {
       const UniqueFd fd = std::move(handed->fd);
       inherited_.erase(handed);
-      return share(service, fd.get());
+      return share(service, address, fd.get());
     }
     return open_group(service, address);
   }
 
   // Every worker accepts from the one socket; another effective uid could not join a group.
-  base::Status share(const traffic::Service& service, int fd) {
+  base::Status share(const traffic::Service& service, const Endpoint& address, int fd) {
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-    set_options(service, fd);
+    if (base::Status status = set_options(service, address, fd, true); !status) return status;
     for (auto& worker : sockets_.by_worker) {
       UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
       if (!own) return base::fail_errno(errno, "cannot share a socket that was handed over");
@@ -168,7 +167,9 @@ class Opener {
     for (auto& worker : sockets_.by_worker) {
       auto fd = bound_socket(address, true);
       if (!fd) return tl::unexpected(std::move(fd.error()));
-      set_options(service, fd->get());
+      if (base::Status status = set_options(service, address, fd->get(), false); !status) {
+        return status;
+      }
       if (::listen(fd->get(), base::kListenBacklog) != 0) return listen_failed(errno, address);
       if (address.port() == 0) {
         auto real = local_address(fd->get());
@@ -184,10 +185,10 @@ class Opener {
     return !UniqueFd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) && errno == EAFNOSUPPORT;
   }
 
-  // Accepted sockets inherit them, which saves calls for every connection.
-  void set_options(const traffic::Service& service, int fd) {
-    uring::set_no_delay(fd);
-    uring::set_keepalive(fd, keepalive_options(model_.apps[service.app].keepalive));
+  base::Status set_options(const traffic::Service& service, const Endpoint& address, int fd,
+                           bool handed_over) {
+    return set_listen_options(fd, address, service, model_.apps[service.app].keepalive,
+                              handed_over);
   }
 
   base::Status note(const traffic::Service& service, int fd) {

@@ -43,6 +43,7 @@ ServiceTable build_service_table(const App& app, const Service& service, std::ui
   table.panic = is_panic(app, nodes);
   table.timeouts = app.timeouts;
   table.keepalive = app.keepalive;
+  table.congestion = service.sockets.node_congestion;
   table.sources = app.sources;
   for (const NodeState& state : nodes) {
     if (!state.ready || (!state.usable && !table.panic)) continue;

@@ -1,5 +1,6 @@
 #include "shunt/uring/system_kernel.hpp"
 
+#include <cstring>
 #include <fstream>
 
 namespace shunt::uring {
@@ -39,6 +40,11 @@ void set_keepalive(int fd, const KeepaliveOptions& keepalive) noexcept {
   set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive.interval);
   set(IPPROTO_TCP, TCP_KEEPCNT, keepalive.count);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void set_congestion(int fd, const char* name) noexcept {
+  // Tried at the start (app/kernel_tcp.cpp): a kernel that has unloaded it since goes on without.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, static_cast<socklen_t>(std::strlen(name)));
 }
 
 }  // namespace shunt::uring

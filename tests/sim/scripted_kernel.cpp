@@ -354,6 +354,11 @@ void ScriptedKernel::set_keepalive(int fd, const uring::KeepaliveOptions&) {
   file_of(fd, "set_keepalive");
 }
 
+void ScriptedKernel::set_congestion(int fd, const char*) {
+  enter_call("set_congestion");
+  file_of(fd, "set_congestion");
+}
+
 base::Endpoint ScriptedKernel::peer_address(int fd) {
   enter_call("peer_address");
   const File* file = file_of(fd, "peer_address");

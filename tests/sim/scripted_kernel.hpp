@@ -105,6 +105,7 @@ class ScriptedKernel {
   int peek(int fd);
   void set_no_delay(int fd);
   void set_keepalive(int fd, const uring::KeepaliveOptions& keepalive);
+  void set_congestion(int fd, const char* name);
   [[nodiscard]] base::Endpoint peer_address(int fd);
   int shutdown_write(int fd);
   int unsent(int fd);

@@ -52,6 +52,10 @@ inline constexpr std::uint32_t kLargeBuffers = 32;
 inline constexpr std::uint32_t kLargeBufferBytes = 256 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
+// Clients of a listener that were accepted by TCP Fast Open and whose handshake is not over yet: a
+// round trip each, so 256 are 2,500 a second at 100 ms. Beyond, handshakes come first again. Each
+// may be from a forged address (RFC 7413, 5.1), and holds a relay and a node's connection.
+inline constexpr int kFastOpensPending = 256;
 
 // busy_poll: auto. How long a worker watches its ring before it sleeps: longer than a node on the
 // same machine takes to answer, and about what a sleep and a wake-up cost. The share of its CPU

@@ -11,6 +11,7 @@
 #include "shunt/base/clock.hpp"
 #include "shunt/base/endpoint.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/traffic/congestion_name.hpp"
 #include "shunt/traffic/ids.hpp"
 
 namespace shunt::traffic {
@@ -84,12 +85,25 @@ struct Pool {
   std::vector<Node> nodes;
 };
 
+// How the sockets of one service are opened (tcp(7)).
+struct SocketOptions {
+  // TCP_DEFER_ACCEPT: a client is accepted once its first bytes are there, or this long after it
+  // connected; whole seconds, off: at once.
+  base::Duration defer_accept = base::kOff;
+  bool fast_open = false;  // TCP_FASTOPEN on the listeners; never towards nodes (adr/0002)
+  CongestionName client_congestion;  // TCP_CONGESTION
+  CongestionName node_congestion;
+
+  friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
+};
+
 struct Service {
   ServiceId id = 0;
   AppId app = 0;
   std::string name;  // "default" for the short form with `listen` on the app
   std::vector<base::Endpoint> listen;
   std::uint16_t target_port = 0;  // 0: every node names its own port
+  SocketOptions sockets;
 };
 
 struct App {

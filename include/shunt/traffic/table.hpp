@@ -31,6 +31,7 @@ struct ServiceTable {
   bool panic = false;  // candidates were taken regardless of health
   Timeouts timeouts;
   Keepalive keepalive;
+  CongestionName congestion;  // of the sockets towards nodes
   std::vector<base::Endpoint> sources;
   std::vector<Candidate> candidates;
   // Smooth weighted round robin, unrolled: positions in `candidates`. Each turn through it gives

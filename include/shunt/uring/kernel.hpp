@@ -78,7 +78,8 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
                           std::byte* memory, std::uint32_t length, std::uint32_t events,
                           BufferId buffer, base::Duration timeout,
                           std::span<Completion> completions, const base::Endpoint& address,
-                          const KeepaliveOptions& keepalive, bool flag) {
+                          const KeepaliveOptions& keepalive, const char* name,
+                          bool flag) {
   // ---- Ring operations.
 
   // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
@@ -181,11 +182,13 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   { kernel.set_no_delay(fd) } -> std::same_as<void>;
   // Keepalive as asked.
   { kernel.set_keepalive(fd, keepalive) } -> std::same_as<void>;
+  // TCP_CONGESTION, by name. What the kernel does not take leaves the connection as it was.
+  { kernel.set_congestion(fd, name) } -> std::same_as<void>;
   // The peer's address of an accepted socket; !valid() when it is gone already.
   { kernel.peer_address(fd) } -> std::same_as<base::Endpoint>;
   // SHUT_WR: the peer reads what was sent and then the end.
   { kernel.shutdown_write(fd) } -> std::same_as<int>;
-  // SIOCOUTQ: bytes sent and not acknowledged yet; -errno.
+  // SIOCOUTQ: bytes sent and not acknowledged yet, 1 where their number is not known; -errno.
   { kernel.unsent(fd) } -> std::same_as<int>;
   // accept4 of a listener that has no accept_multishot armed: a descriptor as there, or -EAGAIN
   // when its queue is empty.

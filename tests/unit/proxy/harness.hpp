@@ -236,6 +236,7 @@ struct Options {
   traffic::Balance balance = traffic::Balance::kRoundRobin;
   std::vector<base::Endpoint> listen = {loopback()};
   std::vector<base::Endpoint> sources{};
+  traffic::SocketOptions sockets{};
   bool accept_bursts = true;
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;
 };
@@ -267,6 +268,7 @@ class Plane {
     traffic::Service service;
     service.name = "default";
     service.listen = options.listen;
+    service.sockets = options.sockets;
     model_.services = {service};
     model_.apps = {app};
     std::vector<InheritedListener> inherited;

@@ -50,6 +50,7 @@ class QuietKernel {
   int peek(int) { return -EAGAIN; }
   void set_no_delay(int) {}
   void set_keepalive(int, const uring::KeepaliveOptions&) {}
+  void set_congestion(int, const char*) {}
   base::Endpoint peer_address(int) { return *base::Endpoint::parse("192.0.2.1:1024"); }
   int shutdown_write(int) { return 0; }
   int unsent(int) { return 0; }

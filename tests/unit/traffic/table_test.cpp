@@ -50,12 +50,16 @@ TEST_F(Table, CarriesTheAppsOptions) {
   model_.apps[0].timeouts.idle = 5 * base::kSecond;
   model_.apps[0].keepalive.count = 9;
   model_.apps[0].sources = {loopback(0)};
+  model_.services[0].sockets.client_congestion = CongestionName("bbr");
+  model_.services[0].sockets.node_congestion = CongestionName("reno");
   const auto table = build();
   const ServiceTable& service = table->services[0];
   EXPECT_EQ(service.balance, Balance::kRandomTwo);
   EXPECT_EQ(service.timeouts, model_.apps[0].timeouts);
   EXPECT_EQ(service.keepalive, model_.apps[0].keepalive);
   EXPECT_THAT(service.sources, ElementsAre(loopback(0)));
+  EXPECT_EQ(service.congestion.view(), "reno");
+  EXPECT_TRUE(table->services[1].congestion.empty()) << "each service for itself";
 }
 
 TEST_F(Table, LeavesOutNodesThatAreNotUsableForThatService) {
