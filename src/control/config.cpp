@@ -135,6 +135,9 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   ModelReader reader(report, config.path, std::move(defaults), std::move(listeners),
                      config.sources);
   config.model = reader.read(top);
+  auto [fast_open, congestion] = reader.take_socket_places();
+  config.fast_open = std::move(fast_open);
+  config.congestion = std::move(congestion);
   for (const PlacedAddress& listener : reader.listeners()) {
     if (listener.address.is_unix()) continue;
     config.listeners.push_back(

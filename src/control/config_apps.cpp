@@ -24,6 +24,10 @@ static_assert(kTimeoutMax / base::kMillisecond <= UINT32_MAX);
 // Checks in a row; more would make a node's fate a matter of hours.
 constexpr std::uint32_t kChecksInRowMax = 1000;
 
+// What an app without `services` says of its only one.
+constexpr std::array<std::string_view, 5> kOfOneService = {"listen", "target_port", "defer_accept",
+                                                           "fast_open", "congestion"};
+
 // Words that are designed but refused, so that nobody takes them for a spelling mistake.
 template <std::size_t N>
 bool refuse_later(const Section& section, std::string_view key,
@@ -169,9 +173,10 @@ void ModelReader::read_services(const Section& section, traffic::App& app) {
     add_service(section, "default", app);
     return;
   }
-  if (short_form) section.wrong("listen", "there are services too", "move it into one of them");
-  if (section.find("target_port") != nullptr) {
-    section.wrong("target_port", "there are services too", "move it into one of them");
+  for (const std::string_view key : kOfOneService) {
+    if (section.find(key) != nullptr) {
+      section.wrong(key, "there are services too", "move it into one of them");
+    }
   }
   if (services->kind != TreeNode::Kind::kMapping || services->entries.empty()) {
     section.wrong("services",
@@ -209,6 +214,7 @@ void ModelReader::add_service(const Section& section, const std::string& name, t
   std::uint32_t target_port = 0;
   section.read("target_port", target_port, 1, 65535);
   service.target_port = static_cast<std::uint16_t>(target_port);
+  service.sockets = read_socket_options(section, socket_places_);
   app.services.push_back(service.id);
   model_.services.push_back(std::move(service));
 }

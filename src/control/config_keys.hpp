@@ -30,15 +30,18 @@ inline constexpr std::array<std::string_view, 4> kTimeouts = {"connect", "idle",
                                                               "stalled"};
 inline constexpr std::array<std::string_view, 3> kKeepalive = {"idle", "interval", "count"};
 inline constexpr std::array<std::string_view, 3> kLog = {"level", "format", "access"};
-inline constexpr std::array<std::string_view, 13> kApp = {
-    "initial", "listen",  "target_port", "services", "balance",   "panic_below", "health",
-    "drain",   "release", "pools",       "timeouts", "keepalive", "source"};
+inline constexpr std::array<std::string_view, 16> kApp = {
+    "initial",  "listen",   "target_port", "defer_accept", "fast_open", "congestion",
+    "services", "balance",  "panic_below", "health",       "drain",     "release",
+    "pools",    "timeouts", "keepalive",   "source"};
 inline constexpr std::array<std::string_view, 9> kAppLater = {
     "preview", "limits", "slow_start",     "max_shrink", "split",
     "hold",    "sticky", "proxy_protocol", "verify"};
-inline constexpr std::array<std::string_view, 2> kService = {"listen", "target_port"};
+inline constexpr std::array<std::string_view, 5> kService = {
+    "listen", "target_port", "defer_accept", "fast_open", "congestion"};
 inline constexpr std::array<std::string_view, 5> kServiceLater = {"preview", "health", "limits",
                                                                   "tls", "proxy_protocol"};
+inline constexpr std::array<std::string_view, 2> kCongestion = {"client", "node"};
 inline constexpr std::array<std::string_view, 6> kHealth = {"type", "interval", "timeout",
                                                             "rise", "fall",     "passive_fall"};
 inline constexpr std::array<std::string_view, 7> kHealthLater = {"path", "host", "method", "expect",
@@ -64,6 +67,7 @@ inline constexpr KeyTable kKeepaliveKeys = {"keepalive", keys::kKeepalive, {}};
 inline constexpr KeyTable kLogKeys = {"log", keys::kLog, {}};
 inline constexpr KeyTable kAppKeys = {"apps.NAME", keys::kApp, keys::kAppLater};
 inline constexpr KeyTable kServiceKeys = {"services.NAME", keys::kService, keys::kServiceLater};
+inline constexpr KeyTable kCongestionKeys = {"congestion", keys::kCongestion, {}};
 inline constexpr KeyTable kHealthKeys = {"health", keys::kHealth, keys::kHealthLater};
 inline constexpr KeyTable kDrainKeys = {"drain", keys::kDrain, {}};
 inline constexpr KeyTable kReleaseKeys = {"release", keys::kRelease, keys::kReleaseLater};
@@ -71,9 +75,9 @@ inline constexpr KeyTable kPoolKeys = {"pools.NAME", keys::kPool, keys::kPoolLat
 inline constexpr KeyTable kNodeKeys = {"nodes", keys::kNode, keys::kNodeLater};
 
 // All of them, outermost first.
-inline constexpr std::array<const KeyTable*, 14> kAllKeyTables = {
-    &kTopKeys,       &kAdminKeys,   &kStateKeys, &kLimitsKeys,  &kTimeoutsKeys,
-    &kKeepaliveKeys, &kLogKeys,     &kAppKeys,   &kServiceKeys, &kHealthKeys,
-    &kDrainKeys,     &kReleaseKeys, &kPoolKeys,  &kNodeKeys};
+inline constexpr std::array<const KeyTable*, 15> kAllKeyTables = {
+    &kTopKeys,       &kAdminKeys, &kStateKeys,   &kLimitsKeys,  &kTimeoutsKeys,
+    &kKeepaliveKeys, &kLogKeys,   &kAppKeys,     &kServiceKeys, &kCongestionKeys,
+    &kHealthKeys,    &kDrainKeys, &kReleaseKeys, &kPoolKeys,    &kNodeKeys};
 
 }  // namespace shunt::control

@@ -11,6 +11,7 @@
 #include "src/control/config_address.hpp"
 #include "src/control/config_report.hpp"
 #include "src/control/config_section.hpp"
+#include "src/control/config_sockets.hpp"
 
 namespace shunt::control {
 
@@ -43,6 +44,7 @@ class ModelReader {
   [[nodiscard]] traffic::Model read(const Section& top);
   // After read(): all of them.
   [[nodiscard]] const std::vector<PlacedAddress>& listeners() const noexcept { return listeners_; }
+  [[nodiscard]] SocketPlaces take_socket_places() { return std::move(socket_places_); }
 
  private:
   void read_app(const TreeNode& name, const TreeNode& value);
@@ -67,6 +69,7 @@ class ModelReader {
   std::vector<PlacedAddress> listeners_;
   std::vector<PlacedEndpoint>& sources_;
   std::vector<PlacedAddress> targets_;  // the addresses of all nodes
+  SocketPlaces socket_places_;
   traffic::Model model_;
   bool services_full_ = false, slots_full_ = false;  // reported once
   // Of the app that is being read: the line where each node name was first used.

@@ -121,7 +121,7 @@ void Section::read(std::string_view key, base::Duration& value, const DurationRu
     wrong(key,
           quoted(*given) + " is not from " + base::format_duration(rule.min) + " to " +
               base::format_duration(rule.max),
-          rule.off ? "write off for no limit" : "");
+          rule.off ? "write off for " + std::string(rule.off_means) : "");
   } else if (rule.whole_seconds && *parsed % base::kSecond != 0) {
     wrong(key, quoted(*given) + " is not a whole number of seconds",
           "the kernel counts it in seconds");

@@ -39,6 +39,7 @@ class Section {
     base::Duration max = 365 * 86'400 * base::kSecond;  // sums of instants and durations never wrap
     bool off = false;                                   // "off" and "none" give base::kOff
     bool whole_seconds = false;                         // what the kernel's interface counts in
+    std::string_view off_means = "no limit";            // for the way out
   };
   void read(std::string_view key, base::Duration& value, const DurationRule& rule) const;
   // auto_word: the word "auto" gives 0.

@@ -43,6 +43,14 @@ struct PlacedEndpoint {
   base::Endpoint address;
 };
 
+// The same for a word: the name of a congestion control, or "on".
+struct PlacedName {
+  std::string key;  // "apps.web.congestion.client"
+  int line = 0;     // from 1
+  int column = 0;   // from 1
+  std::string name;
+};
+
 struct Config {
   std::string path;  // as given; for messages
   std::string text;  // the file's content
@@ -57,6 +65,8 @@ struct Config {
       5 * base::kSecond;                  // for connections to end before they are closed
   std::vector<PlacedEndpoint> sources;    // of all `source` keys, in the order of the file
   std::vector<PlacedEndpoint> listeners;  // admin.http and all `listen` keys, no Unix sockets
+  std::vector<PlacedName> fast_open;      // of all `fast_open` keys that say on
+  std::vector<PlacedName> congestion;     // of all `congestion` keys, each name that is not auto
   traffic::Model model;
 };
 

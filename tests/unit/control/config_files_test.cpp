@@ -57,6 +57,9 @@ TEST(ConfigReference, NamesTheDefaultOfEveryKey) {
     EXPECT_EQ(shown.keepalive, app.keepalive);
     EXPECT_EQ(shown.sources, app.sources);
   }
+  for (const traffic::Service& shown : reference.model.services) {
+    EXPECT_EQ(shown.sockets, defaults.model.services[0].sockets) << shown.name;
+  }
 }
 
 TEST(ConfigReference, AndTheHandbookNameEveryKey) {

@@ -2,7 +2,9 @@
 // gives as a default or a choice is taken by the parser.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cstring>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -47,7 +49,8 @@ std::string file_with(const KeyTable& table, const std::string& key, const std::
   const std::string line =
       table.section.empty() ? pair : std::string(table.section) + ": {" + pair + "}";
   const bool of_app = table.section == "health" || table.section == "drain" ||
-                      table.section == "release" || table.section == "apps.NAME";
+                      table.section == "release" || table.section == "congestion" ||
+                      table.section == "apps.NAME";
   const std::string in_app = table.section == "apps.NAME" ? pair : line;
   return std::string("apps: {web: {initial: blue, listen: 8080, pools: {blue: [\"10.0.0.1:80\"]}") +
          (of_app ? ", " + in_app + "}}\n" : "}}\n" + line + "\n");
@@ -119,6 +122,8 @@ TEST(ConfigSchema, GivesTheDefaultsOfTheParser) {
       EXPECT_EQ(app.release, expected.release) << file;
       EXPECT_EQ(app.balance, expected.balance) << file;
       EXPECT_EQ(app.panic_below_percent, expected.panic_below_percent) << file;
+      EXPECT_EQ(config.model.services[0].sockets, smallest.config->model.services[0].sockets)
+          << file;
       EXPECT_EQ(config.admin.socket_mode, smallest.config->admin.socket_mode) << file;
       EXPECT_EQ(config.state.sync, smallest.config->state.sync) << file;
       EXPECT_EQ(config.log.level, smallest.config->log.level) << file;
@@ -157,6 +162,19 @@ TEST(ConfigSchema, TakesFalseWhereOffIsAValueAndTheParserToo) {
   EXPECT_EQ(tried, 8);
   EXPECT_TRUE(takes(kTopKeys, "keepalive", "false"));
   EXPECT_TRUE(takes(kHealthKeys, "type", "false"));
+}
+
+TEST(ConfigSchema, HasTheParsersFormOfACongestionControl) {
+  const json::object& rules = schema().at("definitions").at("congestion_name").as_object();
+  const std::regex form(std::string(rules.at("pattern").as_string()));
+  const json::array& barred = rules.at("not").at("enum").as_array();
+  for (const char* text : {"bbr", "auto", "off", "none", "false", "a.b-c_9", "fifteen_letters",
+                           "sixteen_letters_", "'a b'", "'a:b'", "ö"}) {
+    const std::string bare = text[0] == '\'' ? std::string(text + 1, std::strlen(text) - 2) : text;
+    const bool named = std::find(barred.begin(), barred.end(), json::value(bare)) == barred.end();
+    EXPECT_EQ(named && std::regex_search(bare, form), takes(kAppKeys, "congestion", text)) << text;
+    EXPECT_EQ(takes(kAppKeys, "congestion", text), takes(kCongestionKeys, "node", text)) << text;
+  }
 }
 
 TEST(ConfigSchema, HasTheParsersFormOfADuration) {

@@ -68,6 +68,7 @@ TEST(Config, WithoutSettingsTheDefaultsOfTheModelHold) {
   EXPECT_EQ(app.release, traffic::ReleaseOptions{});
   EXPECT_EQ(app.panic_below_percent, 0U);
   EXPECT_THAT(app.sources, IsEmpty());
+  EXPECT_EQ(config.model.services[0].sockets, traffic::SocketOptions{});
   EXPECT_EQ(config.admin.socket_mode, 0660U);
   EXPECT_FALSE(config.admin.http);
   EXPECT_TRUE(config.state.sync);
@@ -140,6 +141,53 @@ apps:
   EXPECT_EQ(app.keepalive, (traffic::Keepalive{10 * base::kSecond, 5 * base::kSecond, 3}));
   EXPECT_THAT(texts(app.sources), ElementsAre("10.9.9.1", "2001:db8::9"));
   EXPECT_THAT(texts(app.pools[0].nodes[0].addresses), ElementsAre("10.0.0.1:8080"));
+}
+
+std::vector<std::string> places(const std::vector<PlacedName>& names) {
+  std::vector<std::string> texts;
+  for (const PlacedName& one : names) {
+    texts.push_back(std::to_string(one.line) + ":" + std::to_string(one.column) + " " + one.key +
+                    " " + one.name);
+  }
+  return texts;
+}
+
+TEST(Config, EveryServiceSaysForItselfHowItsSocketsAreOpened) {
+  const Config config = parsed(R"(apps:
+  shop:
+    initial: blue
+    services:
+      a: {listen: 81, defer_accept: 1m, fast_open: on, congestion: bbr}
+      b: {listen: 82, congestion: {node: cubic}}
+      c: {listen: 83, congestion: {client: fifteen_letters, node: auto}}
+      d: {listen: 84, defer_accept: off, fast_open: off, congestion: auto}
+    pools: {blue: [10.0.0.1:80]}
+  web:
+    initial: blue
+    listen: 85
+    defer_accept: 1s
+    fast_open: true
+    congestion: reno
+    pools: {blue: [10.0.0.1:80]}
+)");
+  const std::vector<traffic::Service>& services = config.model.services;
+  const auto name = [](const char* text) { return traffic::CongestionName(text); };
+  EXPECT_EQ(services[0].sockets,
+            (traffic::SocketOptions{60 * base::kSecond, true, name("bbr"), name("bbr")}));
+  EXPECT_EQ(services[1].sockets,
+            (traffic::SocketOptions{base::kOff, false, name(""), name("cubic")}));
+  EXPECT_EQ(services[2].sockets,
+            (traffic::SocketOptions{base::kOff, false, name("fifteen_letters"), name("")}));
+  EXPECT_EQ(services[3].sockets, traffic::SocketOptions{});
+  EXPECT_EQ(services[4].sockets,
+            (traffic::SocketOptions{base::kSecond, true, name("reno"), name("reno")}));
+  EXPECT_THAT(places(config.fast_open),
+              ElementsAre("5:52 apps.shop.services.a.fast_open on", "14:16 apps.web.fast_open on"));
+  EXPECT_THAT(places(config.congestion),
+              ElementsAre("5:68 apps.shop.services.a.congestion bbr",
+                          "6:42 apps.shop.services.b.congestion.node cubic",
+                          "7:44 apps.shop.services.c.congestion.client fifteen_letters",
+                          "15:17 apps.web.congestion reno"));
 }
 
 TEST(Config, AnAppChangesOnlyThoseTimeoutsThatItNames) {
