@@ -25,6 +25,7 @@
 #include "shunt/observe/event_log.hpp"
 #include "shunt/observe/metrics.hpp"
 #include "src/app/activation.hpp"
+#include "src/app/kernel_tcp.hpp"
 #include "src/app/machine.hpp"
 #include "src/app/notify.hpp"
 #include "src/app/shutdown.hpp"
@@ -94,7 +95,7 @@ class Daemon {
  private:
   void announce();
   void follow_decisions();
-  void warn_of_sources();
+  void warn_of_machine();
   void wait_for_signal();
   void feed_watchdog();
   void entered(StopPhase phase);
@@ -244,7 +245,7 @@ void Daemon::announce() {
   events_.publish(std::move(event));
   for (const control::AppStatus& app : control_->status().apps) live_.set(app.name, app.active);
   listening_ = text;
-  warn_of_sources();
+  warn_of_machine();
   notifier_.ready(live_.text() + listening_);
   follow_decisions();
 }
@@ -259,14 +260,16 @@ void Daemon::follow_decisions() {
   });
 }
 
-void Daemon::warn_of_sources() {
-  for (const control::ConfigError& missing : missing_sources(config_, can_bind)) {
+void Daemon::warn_of_machine() {
+  const auto warn = [this](const char* type, const control::ConfigError& lack) {
     control::Event event;
-    event.type = "source_missing";
+    event.type = type;
     event.level = control::EventLevel::kWarn;
-    event.message = missing.to_string();
+    event.message = lack.to_string();
     events_.publish(std::move(event));
-  }
+  };
+  for (const auto& missing : missing_sources(config_, can_bind)) warn("source_missing", missing);
+  for (const auto& idle : idle_fast_open(config_, tcp_fastopen())) warn("fast_open_idle", idle);
 }
 
 void Daemon::wait_for_signal() {
@@ -351,9 +354,12 @@ namespace {
 // Builds the daemon; false: it did not start, and why has been said.
 bool build(const cli::ServeOptions& options, std::optional<Daemon>& daemon) {
   control::ConfigOutcome outcome = control::load_config(options.config_path);
-  if (!outcome.config) {
-    for (const control::ConfigError& error : outcome.errors) std::cerr << error.to_string() << '\n';
-    std::cerr << "shunt: not started: " << plural(outcome.errors.size(), "error") << " in "
+  const std::vector<control::ConfigError> errors =
+      outcome.config ? refused_congestion(*outcome.config, try_congestion)
+                     : std::move(outcome.errors);
+  if (!errors.empty()) {
+    for (const control::ConfigError& error : errors) std::cerr << error.to_string() << '\n';
+    std::cerr << "shunt: not started: " << plural(errors.size(), "error") << " in "
               << options.config_path << '\n';
     return false;
   }

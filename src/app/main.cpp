@@ -5,6 +5,7 @@
 #include "shunt/cli/main.hpp"
 #include "shunt/control/config.hpp"
 #include "src/app/daemon.hpp"
+#include "src/app/kernel_tcp.hpp"
 #include "src/app/machine.hpp"
 
 namespace {
@@ -15,11 +16,13 @@ shunt::cli::CheckReport check(const std::string& path) {
   for (const auto& error : outcome.errors) report.errors.push_back(error.to_string());
   if (!outcome.config) return report;
   report.summary = shunt::app::summary_of(*outcome.config);
-  for (const auto missing : {shunt::app::missing_listeners, shunt::app::missing_sources}) {
-    for (const auto& warning : missing(*outcome.config, shunt::app::can_bind)) {
-      report.warnings.push_back(warning.to_string());
-    }
-  }
+  const auto warn = [&report](const std::vector<shunt::control::ConfigError>& warnings) {
+    for (const auto& warning : warnings) report.warnings.push_back(warning.to_string());
+  };
+  warn(shunt::app::missing_listeners(*outcome.config, shunt::app::can_bind));
+  warn(shunt::app::missing_sources(*outcome.config, shunt::app::can_bind));
+  warn(shunt::app::refused_congestion(*outcome.config, shunt::app::look_up_congestion));
+  warn(shunt::app::idle_fast_open(*outcome.config, shunt::app::tcp_fastopen()));
   return report;
 }
 

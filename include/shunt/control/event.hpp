@@ -19,7 +19,7 @@ struct Event {
                         // "drained", "drain_deadline", "drain_cancelled", "close",
                         // "close_cancelled", "started", "ready", "stopping",
                         // "state_recovered", "initial_differs", "not_durable", "source_missing",
-                        // "limit", "adoption"
+                        // "fast_open_idle", "limit", "adoption"
   std::string app;      // may be empty
   std::string message;  // one sentence for people
   std::string actor;    // who, may be empty
