@@ -14,8 +14,9 @@
 namespace shunt::proxy {
 namespace {
 
-base::Status set(int fd, int name, int value, const char* key, const base::Endpoint& address) {
-  if (::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof(value)) == 0) return {};
+base::Status set(int fd, int level, int name, int value, const char* key,
+                 const base::Endpoint& address) {
+  if (::setsockopt(fd, level, name, &value, sizeof(value)) == 0) return {};
   return base::fail_errno(errno, std::string("cannot set ") + key + " on " + address.to_string());
 }
 
@@ -43,17 +44,23 @@ base::Status set_listen_options(int fd, const base::Endpoint& address,
                           " on " + address.to_string(),
                       "see what it may be: sysctl net.ipv4.tcp_allowed_congestion_control");
   }
+  if (handed_over && keepalive.idle == base::kOff) {
+    if (base::Status status = set(fd, SOL_SOCKET, SO_KEEPALIVE, 0, "keepalive", address); !status) {
+      return status;
+    }
+  }
   if (wanted.defer_accept != base::kOff || handed_over) {
     const auto seconds = static_cast<int>(wanted.defer_accept / base::kSecond);
-    if (base::Status status = set(fd, TCP_DEFER_ACCEPT, seconds, "defer_accept", address);
+    if (base::Status status =
+            set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds, "defer_accept", address);
         !status) {
       return status;
     }
   }
   if (!wanted.fast_open && !handed_over) return {};
   // 0 takes it back. The kernel bounds it by net.core.somaxconn too.
-  return set(fd, TCP_FASTOPEN, wanted.fast_open ? base::kFastOpensPending : 0, "fast_open",
-             address);
+  return set(fd, IPPROTO_TCP, TCP_FASTOPEN, wanted.fast_open ? base::kFastOpensPending : 0,
+             "fast_open", address);
 }
 
 }  // namespace shunt::proxy

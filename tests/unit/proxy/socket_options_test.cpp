@@ -12,10 +12,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-int option(int fd, int name) {
+int option(int fd, int name, int level = IPPROTO_TCP) {
   int value = -1;
   socklen_t length = sizeof(value);
-  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, name, &value, &length), 0) << std::strerror(errno);
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &length), 0) << std::strerror(errno);
   return value;
 }
 void set_option(int fd, int name, int value) {
@@ -122,6 +122,15 @@ TEST(SocketOptions, ThatAreOffAreTakenFromSocketsThatWereHandedOver) {
   EXPECT_EQ(option(handed.own.get(), TCP_DEFER_ACCEPT), 0);
   EXPECT_EQ(option(handed.own.get(), TCP_FASTOPEN), 0);
   EXPECT_EQ(congestion(handed.own.get()), "reno") << "which the file does not name";
+}
+
+TEST(SocketOptions, KeepaliveThatIsOffIsTakenFromSocketsThatWereHandedOver) {
+  Handed handed({});
+  ASSERT_TRUE(handed.open());
+  EXPECT_EQ(option(handed.own.get(), SO_KEEPALIVE, SOL_SOCKET), 1);
+  handed.model.apps[0].keepalive.idle = base::kOff;
+  ASSERT_TRUE(handed.open());
+  EXPECT_EQ(option(handed.own.get(), SO_KEEPALIVE, SOL_SOCKET), 0);
 }
 
 TEST(SocketOptions, ACongestionControlThatAListenerCannotHaveIsAnErrorOfTheStart) {
