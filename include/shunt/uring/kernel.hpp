@@ -78,8 +78,7 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
                           std::byte* memory, std::uint32_t length, std::uint32_t events,
                           BufferId buffer, base::Duration timeout,
                           std::span<Completion> completions, const base::Endpoint& address,
-                          const KeepaliveOptions& keepalive, const char* name,
-                          bool flag) {
+                          const KeepaliveOptions& keepalive, const char* name, bool flag) {
   // ---- Ring operations.
 
   // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
