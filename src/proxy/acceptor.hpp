@@ -7,8 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
+#include "shunt/base/own_lines.hpp"
 #include "src/proxy/connector.hpp"
 #include "src/proxy/shard.hpp"
 #include "src/proxy/transfer.hpp"
@@ -209,7 +209,7 @@ class Acceptor {
   Shard<K>& shard_;
   Connector<K>& connector_;
   Transfer<K>& transfer_;
-  std::vector<Listener> listeners_;
+  base::OwnLinesVector<Listener> listeners_;
   std::size_t closed_ = 0;
   std::uint64_t count_ = 0;
   bool backing_off_ = false;

@@ -16,9 +16,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
 
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "src/proxy/shard.hpp"
 
 namespace shunt::proxy {
@@ -223,7 +223,7 @@ class Buffers {
   LargeBuffers large_;
   base::Instant large_used_at_ = 0;  // one was taken
   std::uint32_t free_;
-  std::vector<Holder> holders_;  // by BufferId
+  base::OwnLinesVector<Holder> holders_;  // by BufferId
   std::size_t spilled_bytes_ = 0;
   base::Instant relieved_at_ = 0;
   base::Instant looked_at_ = 0;

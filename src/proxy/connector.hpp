@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <span>
-#include <vector>
 
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "shunt/traffic/balance.hpp"
 #include "src/proxy/ending.hpp"
 #include "src/proxy/shard.hpp"
@@ -351,11 +351,11 @@ class Connector {
   Shard<K>& shard_;
   Ending<K>& ending_;
   Transfer<K>& transfer_;
-  std::vector<traffic::PickState> picks_;        // by ServiceId: first attempts
-  std::vector<traffic::PickState> retry_picks_;  // by ServiceId: the others
-  std::vector<std::uint32_t> sources_;           // by ServiceId: the next source address
+  base::OwnLinesVector<traffic::PickState> picks_;        // by ServiceId: first attempts
+  base::OwnLinesVector<traffic::PickState> retry_picks_;  // by ServiceId: the others
+  base::OwnLinesVector<std::uint32_t> sources_;           // by ServiceId: the next source address
   // By ServiceId and node slot, as health is kept: the last recorded outcome was a failure.
-  std::vector<std::uint8_t> failed_last_;
+  base::OwnLinesVector<std::uint8_t> failed_last_;
   traffic::Random random_;
   traffic::Revision following_ = 0;  // the root whose check is under way or done
   traffic::Revision followed_ = 0;

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <variant>
-#include <vector>
 
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "shunt/proxy/mailbox.hpp"
 #include "src/proxy/acceptor.hpp"
 #include "src/proxy/ending.hpp"
@@ -198,7 +198,7 @@ class Requests {
   Transfer<K>& transfer_;
   Acceptor<K>& acceptor_;
   Request walk_;
-  std::vector<StopAccepting*> stops_;
+  base::OwnLinesVector<StopAccepting*> stops_;
   std::uint32_t cursor_ = 0;
   std::uint64_t matched_ = 0;
   bool walking_ = false;

@@ -8,6 +8,7 @@
 
 #include "shunt/base/clock.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "shunt/proxy/busy_poll_setting.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
@@ -49,7 +50,7 @@ enum class Operation : std::uint8_t {
 }
 
 // Open connections of all workers, for the limit.
-struct alignas(64) OpenConnections {
+struct alignas(base::kLinePair) OpenConnections {
   std::atomic<std::uint32_t> count{0};
 };
 

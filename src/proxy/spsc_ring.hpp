@@ -5,9 +5,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "shunt/base/check.hpp"
+#include "shunt/base/own_lines.hpp"
 
 namespace shunt::proxy {
 
@@ -15,8 +15,7 @@ template <class T>
 class SpscRing {
  public:
   // capacity: a power of two.
-  explicit SpscRing(std::uint32_t capacity)
-      : mask_(capacity - 1), slots_(std::make_unique<T[]>(capacity)) {
+  explicit SpscRing(std::uint32_t capacity) : mask_(capacity - 1), slots_(capacity) {
     SHUNT_CHECK(capacity > 0 && (capacity & mask_) == 0);
   }
 
@@ -46,11 +45,11 @@ class SpscRing {
  private:
   // Producer and consumer each write a line of their own; the producer looks at the consumer's only
   // when the ring seems full.
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
+  alignas(base::kLinePair) std::atomic<std::uint32_t> tail_{0};
   std::uint32_t seen_head_ = 0;
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) const std::uint32_t mask_;
-  std::unique_ptr<T[]> slots_;
+  alignas(base::kLinePair) std::atomic<std::uint32_t> head_{0};
+  alignas(base::kLinePair) const std::uint32_t mask_;
+  base::OwnLinesVector<T> slots_;
 };
 
 }  // namespace shunt::proxy

@@ -8,6 +8,7 @@
 
 #include "shunt/base/check.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "src/proxy/acceptor.hpp"
 #include "src/proxy/buffers.hpp"
 #include "src/proxy/busy_poll.hpp"
@@ -20,7 +21,7 @@
 namespace shunt::proxy {
 
 template <uring::Kernel K>
-class Worker {
+class alignas(base::kLinePair) Worker {
  public:
   // Both must outlive the worker. ready() must be true before anything else is called.
   Worker(K& kernel, const WorkerSetup& setup)

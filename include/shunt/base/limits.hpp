@@ -7,7 +7,8 @@
 namespace shunt::base {
 
 // Nodes of all apps together. A node's slot indexes arrays of padded counters (64 bytes a slot and
-// worker, touched only when used), so the bound keeps them under 256 KiB a worker.
+// worker, 128 a slot for all of them, touched only when used), so the bound keeps them under 256
+// KiB a worker.
 inline constexpr std::uint32_t kNodeSlotsMax = 4096;
 inline constexpr std::uint32_t kServicesMax = 256;
 inline constexpr std::uint32_t kAppsMax = 64;

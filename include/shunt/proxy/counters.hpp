@@ -4,8 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
+#include "shunt/base/own_lines.hpp"
 #include "shunt/proxy/close_cause.hpp"
 #include "shunt/traffic/ids.hpp"
 
@@ -29,7 +29,7 @@ class Count {
 };
 
 // By node slot. One cache line each, so that status reads disturb one node's line only.
-struct alignas(64) NodeCounters {
+struct alignas(base::kCacheLine) NodeCounters {
   Count connecting;      // now
   Count established;     // now
   Count connections;     // connects that succeeded
@@ -38,7 +38,7 @@ struct alignas(64) NodeCounters {
   Count bytes_down;
 };
 
-struct alignas(64) ServiceCounters {
+struct alignas(base::kCacheLine) ServiceCounters {
   Count accepted;
   Count open;       // now: accepted and not yet ended
   Count refused;    // at a limit
@@ -46,13 +46,12 @@ struct alignas(64) ServiceCounters {
   Count repointed;  // attempts taken back by a switch
 };
 
-struct alignas(64) WorkerCounters {
+struct alignas(base::kLinePair) WorkerCounters {
   WorkerCounters(std::uint32_t slots, std::uint32_t service_count)
-      : nodes(std::make_unique<NodeCounters[]>(slots == 0 ? 1 : slots)),
-        services(std::make_unique<ServiceCounters[]>(service_count == 0 ? 1 : service_count)) {}
+      : nodes(slots), services(service_count) {}
 
-  std::unique_ptr<NodeCounters[]> nodes;        // by slot
-  std::unique_ptr<ServiceCounters[]> services;  // by ServiceId
+  base::OwnLinesVector<NodeCounters> nodes;        // by slot
+  base::OwnLinesVector<ServiceCounters> services;  // by ServiceId
   Count closed[kCloseCauses];
   Count turns;   // of the loop
   Count enters;  // io_uring_enter calls

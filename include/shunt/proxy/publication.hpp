@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "shunt/base/clock.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "shunt/proxy/publication_orders.hpp"
 #include "shunt/traffic/table.hpp"
 
@@ -86,7 +87,7 @@ class Publication {
   }
 
  private:
-  struct alignas(64) Word {
+  struct alignas(base::kLinePair) Word {
     std::atomic<std::uint64_t> value{0};  // offline, nothing connecting, revision 0
   };
   static constexpr std::uint64_t encode(traffic::Revision revision, bool connecting,
@@ -94,10 +95,12 @@ class Publication {
     return revision << 2 | (connecting ? 2U : 0U) | (online ? 1U : 0U);
   }
 
-  alignas(64) std::atomic<const traffic::RoutingRoot*> root_;
-  alignas(64) std::vector<Word> words_;
-  std::unique_ptr<const traffic::RoutingRoot> current_;               // publisher's
-  std::vector<std::unique_ptr<const traffic::RoutingRoot>> retired_;  // publisher's, oldest first
+  // Read by every worker on every turn, written by a publication alone.
+  alignas(base::kLinePair) std::atomic<const traffic::RoutingRoot*> root_;
+  base::OwnLinesVector<Word> words_;
+  // The publisher's.
+  alignas(base::kLinePair) std::unique_ptr<const traffic::RoutingRoot> current_;
+  std::vector<std::unique_ptr<const traffic::RoutingRoot>> retired_;  // oldest first
 };
 
 }  // namespace shunt::proxy

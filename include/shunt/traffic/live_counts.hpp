@@ -1,20 +1,19 @@
 // Live connections by node, shared by all workers: a padded atomic per slot, so that two nodes
-// never share a cache line. Kept only for balancers that compare loads (least_connections,
-// random_two).
+// never share a cache line, nor a pair of them. Kept only for balancers that compare loads
+// (least_connections, random_two).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
+#include "shunt/base/own_lines.hpp"
 #include "shunt/traffic/ids.hpp"
 
 namespace shunt::traffic {
 
 class LiveCounts {
  public:
-  explicit LiveCounts(std::uint32_t slots)
-      : slots_(slots), counts_(std::make_unique<Padded[]>(slots == 0 ? 1 : slots)) {}
+  explicit LiveCounts(std::uint32_t slots) : slots_(slots), counts_(slots) {}
 
   // One relaxed operation each; any thread.
   void reserve(NodeSlot slot) noexcept {
@@ -29,11 +28,11 @@ class LiveCounts {
   [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
 
  private:
-  struct alignas(64) Padded {
+  struct alignas(base::kLinePair) Padded {
     std::atomic<std::uint32_t> value{0};
   };
   std::uint32_t slots_;
-  std::unique_ptr<Padded[]> counts_;
+  base::OwnLinesVector<Padded> counts_;
 };
 
 }  // namespace shunt::traffic

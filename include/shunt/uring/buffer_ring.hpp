@@ -8,13 +8,14 @@
 #include <cstdint>
 #include <memory>
 
+#include "shunt/base/own_lines.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/uring/kernel.hpp"
 #include "shunt/uring/ring.hpp"
 
 namespace shunt::uring {
 
-class BufferRing {
+class alignas(base::kLinePair) BufferRing {
  public:
   static constexpr std::uint16_t kGroup = 0;
 

@@ -10,6 +10,7 @@
 #include "shunt/base/check.hpp"
 #include "shunt/base/clock.hpp"
 #include "shunt/base/limits.hpp"
+#include "shunt/base/own_lines.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/uring/compat.hpp"
 #include "shunt/uring/features.hpp"
@@ -24,7 +25,8 @@ struct RingOptions {
   Features wanted;
 };
 
-class Ring {
+// On lines of its own: what is queued is written there.
+class alignas(base::kLinePair) Ring {
  public:
   // Takes the best set-up that the kernel accepts, from DEFER_TASKRUN (6.1) down. Errors name the
   // cause (seccomp, sysctl, no io_uring in the kernel, memory) and the way out.

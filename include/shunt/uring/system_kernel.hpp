@@ -14,6 +14,7 @@
 #include <cstring>
 #include <memory>
 
+#include "shunt/base/own_lines.hpp"
 #include "shunt/base/pause.hpp"
 #include "shunt/uring/buffer_ring.hpp"
 #include "shunt/uring/kernel.hpp"
@@ -40,7 +41,7 @@ void set_no_delay(int fd) noexcept;
 void set_keepalive(int fd, const KeepaliveOptions& keepalive) noexcept;
 void set_congestion(int fd, const char* name) noexcept;
 
-class SystemKernel {
+class alignas(base::kLinePair) SystemKernel {
  public:
   // On the thread that will use it.
   [[nodiscard]] static base::Result<std::unique_ptr<SystemKernel>> create(
