@@ -56,6 +56,7 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(WorkerStale,           "shunt_worker_stale_completions_total",   Counter,   "worker",               "Completions for a connection that was gone")     \
   ROW(WorkerStarved,         "shunt_worker_buffer_starved_total",      Counter,   "worker",               "Receives put off because no buffer was free")    \
   ROW(WorkerAcceptErrors,    "shunt_worker_accept_errors_total",       Counter,   "worker",               "Accepts that failed")                            \
+  ROW(WorkerHandedOver,      "shunt_worker_handed_over_total",         Counter,   "worker",               "Connections that the worker accepted and handed to one with clearly fewer") \
   ROW(WorkerRecordsDropped,  "shunt_worker_records_dropped_total",     Counter,   "worker",               "Records that the control side took too late")    \
   ROW(WorkerBusyPoll,        "shunt_worker_busy_poll_seconds_total",   Counter,   "worker",               "Time of watching for work in the place of sleeping (busy_poll)") \
   ROW(WorkerRelays,          "shunt_worker_connections",               Gauge,     "worker",               "Connections that the worker holds")              \

@@ -89,6 +89,7 @@ void collect_workers(MetricsSet& set, const proxy::DataPlane& data_plane) {
     set.add(Metric::kWorkerStale, {worker}, counters.stale_completions.get());
     set.add(Metric::kWorkerStarved, {worker}, counters.buffer_starved.get());
     set.add(Metric::kWorkerAcceptErrors, {worker}, counters.accept_errors.get());
+    set.add(Metric::kWorkerHandedOver, {worker}, counters.handed_over.get());
     set.add(Metric::kWorkerRecordsDropped, {worker}, counters.records_dropped.get());
     set.add(Metric::kWorkerBusyPoll, {worker},
             static_cast<double>(counters.watched_ns.get()) / 1e9);

@@ -1,6 +1,6 @@
 // Acceptor: a worker's listeners. Accepts with one request for many connections where descriptors
 // are kept for a burst, arms it again whenever it ends, backs off when the process is out of
-// descriptors, and refuses at the limit.
+// descriptors, hands connections to a worker that has clearly fewer, and refuses at the limit.
 #pragma once
 
 #include <netinet/in.h>
@@ -10,6 +10,7 @@
 
 #include "shunt/base/own_lines.hpp"
 #include "src/proxy/connector.hpp"
+#include "src/proxy/hand_over.hpp"
 #include "src/proxy/shard.hpp"
 #include "src/proxy/transfer.hpp"
 
@@ -19,20 +20,21 @@ template <uring::Kernel K>
 class Acceptor {
  public:
   Acceptor(Shard<K>& shard, Connector<K>& connector, Transfer<K>& transfer)
-      : shard_(shard), connector_(connector), transfer_(transfer) {
+      : shard_(shard), connector_(connector), transfer_(transfer), hand_over_(shard) {
     for (const ListenerSocket& socket : shard.setup.listeners) {
       listeners_.push_back({.fd = socket.fd, .service = socket.service});
     }
   }
 
   void start() noexcept {
+    hand_over_.open();
     for (Listener& listener : listeners_) arm(listener);
   }
 
   void accepted(std::uint32_t index, const uring::Completion& completion) noexcept {
     Listener& listener = listeners_[index];
     if (completion.result >= 0) {
-      admit(listener.service, completion.result);
+      place(listener.service, completion.result);
     } else if (completion.result != -ECANCELED) {
       shard_.counters.accept_errors.add();
     }
@@ -50,12 +52,22 @@ class Acceptor {
       backing_off_ = true;
     }
   }
+  // From another worker.
+  void handed_over(traffic::ServiceId service, int fd) noexcept {
+    hand_over_.arrived();
+    admit(service, fd);
+  }
+  void message_returned(const uring::Completion& completion) noexcept {
+    const auto returned = hand_over_.returned(completion);
+    if (returned.failed) admit(returned.service, returned.fd);
+  }
   void cancel_returned(std::uint32_t index) noexcept { listeners_[index].cancelling = false; }
 
-  // Stops: cancels, takes what is queued, closes.
+  // Stops: cancels, takes what is queued, closes. What other workers have handed over still comes.
   void stop() noexcept {
     if (stopping_) return;
     stopping_ = true;
+    hand_over_.close();
     backing_off_ = false;
     draining_ = true;  // no completion comes for a listener that was backing off
     for (Listener& listener : listeners_) {
@@ -76,8 +88,11 @@ class Acceptor {
     }
   }
 
-  // Every listener is closed and nothing of it is in flight.
-  [[nodiscard]] bool stopped() const noexcept { return closed_ == listeners_.size(); }
+  // After stop(): every listener is closed, nothing of it is in flight, and nothing is under way to
+  // or from another worker. No connection comes any more.
+  [[nodiscard]] bool stopped() const noexcept {
+    return closed_ == listeners_.size() && hand_over_.settled();
+  }
   // step() has more to do at once.
   [[nodiscard]] bool busy() const noexcept { return draining_; }
   [[nodiscard]] base::Duration until_next() const noexcept {
@@ -116,7 +131,7 @@ class Acceptor {
     for (std::uint32_t taken = 0; taken < base::kAcceptsAtOnce; ++taken) {
       const int fd = shard_.kernel.accept_now(listener.fd);
       if (fd < 0) return;  // whatever it is, the next request tells
-      admit(listener.service, fd);
+      place(listener.service, fd);
     }
   }
   void retry() noexcept {
@@ -148,6 +163,10 @@ class Acceptor {
       if (fd >= 0) admit(listener.service, fd);
     }
     draining_ = true;
+  }
+
+  void place(traffic::ServiceId service, int fd) noexcept {
+    if (!hand_over_.pass_on(service, fd)) admit(service, fd);
   }
 
   void admit(traffic::ServiceId service, int fd) noexcept {
@@ -209,6 +228,7 @@ class Acceptor {
   Shard<K>& shard_;
   Connector<K>& connector_;
   Transfer<K>& transfer_;
+  HandOver<K> hand_over_;
   base::OwnLinesVector<Listener> listeners_;
   std::size_t closed_ = 0;
   std::uint64_t count_ = 0;

@@ -25,7 +25,8 @@ base::Result<Capacity> claim_capacity(std::uint32_t wanted, const Footprint& foo
       base::kReservedDescriptors +
       std::uint64_t{footprint.workers} *
           (base::kDescriptorsPerWorker +
-           std::uint64_t{footprint.addresses} * base::kDescriptorsPerListener);
+           std::uint64_t{footprint.addresses} * base::kDescriptorsPerListener +
+           (footprint.workers > 1 ? base::kHandedOverMax : 0));
   const std::uint64_t left = capacity.descriptors > reserved ? capacity.descriptors - reserved : 0;
   // A connection takes two: the client's and the node's.
   const std::uint64_t burst = std::uint64_t{footprint.workers} * base::kCompletionsQueued;

@@ -36,10 +36,13 @@ class ThreadedDataPlane final : public DataPlane {
  public:
   ThreadedDataPlane(const DataPlaneOptions& options, const traffic::Model& model,
                     std::unique_ptr<const traffic::RoutingRoot> first_root)
-      : live_(model.slots), publication_(options.workers, std::move(first_root)) {}
+      : live_(model.slots),
+        publication_(options.workers, std::move(first_root)),
+        peers_(options.workers) {}
   ~ThreadedDataPlane() override {
     // All are told before the first one is waited for.
     for (auto& worker : threads_) static_cast<void>(worker->send(StopWorker{}));
+    for (auto& worker : threads_) worker->join();
     threads_.clear();
   }
 
@@ -58,6 +61,7 @@ class ThreadedDataPlane final : public DataPlane {
                                       .publication = &publication_,
                                       .live = &live_,
                                       .open = &open_,
+                                      .peers = options.workers > 1 ? &peers_ : nullptr,
                                       .adoption_fd = adoption_.get(),
                                       .connections_max = options.connections_max,
                                       .spilled_bytes_max = options.spilled_bytes_max,
@@ -67,7 +71,10 @@ class ThreadedDataPlane final : public DataPlane {
     const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
     for (std::uint32_t index = 0; index < options.workers; ++index) {
       threads_.push_back(std::make_unique<WorkerThread>(index, common));
-      base::Status status = threads_.back()->begin(std::move(sockets->by_worker[index]),
+      peers_.introduce(index, threads_.back()->counters().relays);
+    }
+    for (std::uint32_t index = 0; index < options.workers; ++index) {
+      base::Status status = threads_[index]->begin(std::move(sockets->by_worker[index]),
                                                    cpus.empty() ? -1 : cpus[index % cpus.size()]);
       if (!status) return status;
     }
@@ -118,6 +125,7 @@ class ThreadedDataPlane final : public DataPlane {
   traffic::LiveCounts live_;
   OpenConnections open_;
   Publication publication_;
+  Peers peers_;
   base::UniqueFd adoption_;
   BusyPollMode busy_poll_ = BusyPollMode::kOff;
   std::vector<std::vector<base::Endpoint>> listening_;

@@ -1,5 +1,5 @@
 // Shard: what the parts of one worker share. Nothing in it is shared with another worker but the
-// padded atomics (live counts, the total of open connections).
+// padded atomics (live counts, the total of open connections, the peers' seats).
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 #include "src/proxy/connecting_list.hpp"
 #include "src/proxy/large_buffers.hpp"
 #include "src/proxy/outbox.hpp"
+#include "src/proxy/peers.hpp"
 #include "src/proxy/relay_slab.hpp"
 #include "src/proxy/spsc_ring.hpp"
 #include "src/proxy/timer_wheel.hpp"
@@ -31,6 +32,8 @@ enum class Operation : std::uint8_t {
   kAccept,        // slot: the listener
   kCancelAccept,  // slot: the listener
   kCancelWake,
+  kHandOver,    // a message to another worker; slot: the descriptor, generation: to whom, of what
+  kHandedOver,  // one from another worker; slot: the service
   kReceiveClient,  // from here on slot: the relay
   kReceiveNode,
   kSendClient,
@@ -77,6 +80,8 @@ struct WorkerSetup {
   WorkerCounters* counters = nullptr;
   traffic::LiveCounts* live = nullptr;
   OpenConnections* open = nullptr;
+  Peers* peers = nullptr;  // null: there are no other workers
+  std::uint32_t hand_over_margin = base::kHandOverMargin;
 };
 
 template <uring::Kernel K>

@@ -1,7 +1,7 @@
 // Worker: one thread's loop. A turn reads the root, brings connecting relays in line with it,
 // handles a bounded number of completions, timers and requests, and hands the next operations to
 // the kernel, sleeping there when nothing is left to do. It shares nothing with other workers but
-// the root pointer, its mailbox, its outbox and its counters.
+// the root pointer, its mailbox, its outbox, its counters and its seat among its peers.
 #pragma once
 
 #include <array>
@@ -114,6 +114,10 @@ class alignas(base::kLinePair) Worker {
         return acceptor_.accepted(completion.tag.slot, completion);
       case Operation::kCancelAccept:
         return acceptor_.cancel_returned(completion.tag.slot);
+      case Operation::kHandedOver:
+        return acceptor_.handed_over(completion.tag.slot, completion.result);
+      case Operation::kHandOver:
+        return acceptor_.message_returned(completion);
       default:
         break;
     }

@@ -28,15 +28,21 @@ WorkerThread::WorkerThread(std::uint32_t index, const Common& common)
   setup_.counters = &counters_;
   setup_.live = common.live;
   setup_.open = common.open;
+  setup_.peers = common.peers;
   setup_.adoption_fd = common.adoption_fd;
   setup_.busy_poll = common.busy_poll;
   setup_.cpu_is_shared = &cpu_is_shared_;
 }
 
 WorkerThread::~WorkerThread() {
+  join();
+}
+
+void WorkerThread::join() noexcept {
   if (!begun_) return;
   while (!ended() && !send(StopWorker{})) std::this_thread::yield();
   ::pthread_join(thread_, nullptr);
+  begun_ = false;
 }
 
 base::Status WorkerThread::begin(std::vector<OwnedListener> listeners, int cpu) {

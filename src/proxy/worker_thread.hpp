@@ -28,6 +28,7 @@ class WorkerThread {
     Publication* publication = nullptr;
     traffic::LiveCounts* live = nullptr;
     OpenConnections* open = nullptr;
+    Peers* peers = nullptr;  // null: one worker
     int adoption_fd = -1;
     std::uint32_t connections_max = 0;
     std::size_t spilled_bytes_max = 0;
@@ -36,7 +37,7 @@ class WorkerThread {
   };
 
   WorkerThread(std::uint32_t index, const Common& common);
-  ~WorkerThread();  // stops the worker at once and joins it
+  ~WorkerThread();  // stops the worker at once and joins it, unless join() has
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
 
@@ -44,6 +45,10 @@ class WorkerThread {
   // that went.
   [[nodiscard]] base::Status begin(std::vector<OwnedListener> listeners, int cpu);
   [[nodiscard]] base::Status wait_ready();
+
+  // Waits until the thread has ended, for which StopWorker was sent. Other workers may write its
+  // eventfd until they have ended too, so all are joined before the first is destroyed.
+  void join() noexcept;
 
   // As begin() was told; -1: not pinned.
   [[nodiscard]] int cpu() const noexcept { return cpu_; }

@@ -90,7 +90,8 @@ bool allowed(const Step& step, const Features& wanted) {
          (!step.coop || wanted.coop_taskrun);
 }
 
-base::Status check_operations(io_uring* ring) {
+// features: those that are operations of their own are taken off where the kernel lacks them.
+base::Status check_operations(io_uring* ring, Features& features) {
   constexpr std::array kNeeded = {IORING_OP_ACCEPT,   IORING_OP_RECV, IORING_OP_SEND,
                                   IORING_OP_POLL_ADD, IORING_OP_READ, IORING_OP_ASYNC_CANCEL};
   constexpr unsigned kOperations = 256;  // as liburing asks for
@@ -102,6 +103,8 @@ base::Status check_operations(io_uring* ring) {
   if (const int result = io_uring_register_probe(ring, probe, kOperations); result < 0) {
     return call_failed("io_uring_register", -result);
   }
+  features.message_ring =
+      features.message_ring && io_uring_opcode_supported(probe, IORING_OP_MSG_RING) != 0;
   bool all = true;
   for (const int operation : kNeeded) {
     all = all && io_uring_opcode_supported(probe, operation) != 0;
@@ -152,7 +155,7 @@ base::Status Ring::set_up(const RingOptions& options) {
     return base::fail(base::ErrorCode::kUnavailable, "the kernel's io_uring is too old",
                       "Linux 6.1 or later is needed");
   }
-  if (base::Status status = check_operations(&ring_); !status) return status;
+  if (base::Status status = check_operations(&ring_, features_); !status) return status;
   // Nothing is handed over and nothing waited for: it is only asked whether the call is allowed.
   if (const int asked = io_uring_enter(static_cast<unsigned>(ring_.ring_fd), 0, 0,
                                        IORING_ENTER_GETEVENTS, nullptr);

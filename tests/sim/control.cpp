@@ -72,16 +72,18 @@ Control::Control(Network& network, Random& random, Violations& violations)
       random_(random),
       violations_(violations),
       model_(make_model(random)),
-      workers_(random.one_in(4) ? 2 : 1),
+      workers_(random.one_in(4) ? 2 + random.below(2) : 1),
       act_one_in_(random.one_in(8) ? 10 : static_cast<std::uint32_t>(random.between(50, 2000))),
       connections_max_(random.one_in(8) ? 1 + random.below(4) : 64),
       spilled_bytes_max_(network.temper().scarce ? random.below(512) : base::kSpilledBytesMax),
       publication_(workers_, make_root()),
-      live_(model_.slots) {
+      live_(model_.slots),
+      peers_(workers_) {
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
     auto counters = std::make_unique<proxy::WorkerCounters>(
         model_.slots, static_cast<std::uint32_t>(model_.services.size()));
     auto outbox = std::make_unique<proxy::Outbox>(*counters);
+    peers_.introduce(worker, counters->relays);
     shared_.push_back(
         {.mailbox = std::make_unique<proxy::SpscRing<proxy::Request>>(base::kMailboxCapacity),
          .counters = std::move(counters),
@@ -118,6 +120,8 @@ proxy::WorkerSetup Control::make_setup(std::uint32_t worker) {
   setup.counters = shared_[worker].counters.get();
   setup.live = &live_;
   setup.open = &open_;
+  setup.peers = workers_ > 1 ? &peers_ : nullptr;
+  setup.hand_over_margin = random_.below(3);
   return setup;
 }
 
@@ -294,7 +298,26 @@ void Control::stop_workers() {
 
 // ---- What became of it.
 
+std::uint64_t Control::accepted() const {
+  std::uint64_t sum = 0;
+  for (const Shared& shared : shared_) {
+    for (const proxy::ServiceCounters& service : shared.counters->services) {
+      sum += service.accepted.get();
+    }
+  }
+  return sum;
+}
+
+void Control::expect_no_late_ones() {
+  if (!accepting_stopped()) return;
+  if (accepted_when_stopped_ == UINT64_MAX) accepted_when_stopped_ = accepted();
+  if (accepted() == accepted_when_stopped_) return;
+  violations_.add("a connection began after all workers said that they accept no more");
+  accepted_when_stopped_ = accepted();
+}
+
 void Control::take_records() {
+  expect_no_late_ones();
   for (const Shared& shared : shared_) {
     proxy::ConnectionEnd end;
     while (shared.outbox->take_ends(&end, 1) == 1) {

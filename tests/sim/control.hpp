@@ -57,11 +57,14 @@ class Control {
   void expect_answered();
   // What must hold once no connection is left.
   void expect_rest() const;
-  // The records that the workers left since the last call.
+  // The records that the workers left since the last call. Once all have said that they accept no
+  // more, none may take on a connection.
   void take_records();
 
  private:
   static traffic::Model make_model(Random& random);
+  [[nodiscard]] std::uint64_t accepted() const;
+  void expect_no_late_ones();
   void publish();
   [[nodiscard]] std::unique_ptr<const traffic::RoutingRoot> make_root();
   void judge();
@@ -91,6 +94,7 @@ class Control {
   std::vector<Shared> shared_;
   traffic::LiveCounts live_;
   proxy::OpenConnections open_;
+  proxy::Peers peers_;
 
   // Requests live until the end, for the worker keeps pointers.
   std::deque<proxy::Ping> pings_;
@@ -101,6 +105,7 @@ class Control {
   std::vector<const std::atomic<bool>*> unanswered_;  // their marks of completion
   std::vector<proxy::ConnectionEnd> ends_;
   std::uint64_t ended_after_accepting_ = 0;
+  std::uint64_t accepted_when_stopped_ = UINT64_MAX;
   bool close_was_asked_ = false;
   bool calm_ = false;
   bool stopping_ = false;

@@ -34,7 +34,8 @@ class Delivery : public ::testing::Test {
   Violations violations_{false};
   Network network_{random_, violations_, Temper{}};
   Control control_{network_, random_, violations_};
-  ReaderAtHand kernel_{network_, random_, violations_, {}};
+  ScriptedKernel::Process process_;
+  ReaderAtHand kernel_{process_, network_, random_, violations_, {}};
   const proxy::WorkerSetup setup_ = control_.make_setup();
   proxy::Shard<ReaderAtHand> shard_{kernel_, setup_};
   proxy::Buffers<ReaderAtHand> buffers_{shard_};

@@ -57,6 +57,9 @@ using SecondWorkerRePointsNot = FaultyKernel<10>;
 using LargeBufferNotGivenBack = FaultyKernel<11>;
 using PeekedResetForgotten = FaultyKernel<12>;
 using EndOvertakesItsBytes = FaultyKernel<13>;
+using StopWaitsForNoMessage = FaultyKernel<16>;
+using FailedMessageForgotten = FaultyKernel<17>;
+using HandedOverAndKept = FaultyKernel<18>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -171,6 +174,23 @@ void Transfer<sim::EndOvertakesItsBytes>::look_ahead(Relay& relay, Side source) 
 }
 
 template <>
+bool HandOver<sim::StopWaitsForNoMessage>::settled() const noexcept {
+  return true;
+}
+
+template <>
+void Acceptor<sim::FailedMessageForgotten>::message_returned(
+    const uring::Completion& completion) noexcept {
+  static_cast<void>(hand_over_.returned(completion));
+}
+
+template <>
+void Acceptor<sim::HandedOverAndKept>::place(traffic::ServiceId service, int fd) noexcept {
+  static_cast<void>(hand_over_.pass_on(service, fd));
+  admit(service, fd);
+}
+
+template <>
 base::Instant Transfer<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
   return relay.progressed_at;
 }
@@ -183,13 +203,15 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
+// What shows only where several rare things meet.
+constexpr std::uint64_t kSeedsMany = 5000;
+
 // A fault may show in several ways; this looks for one of them. The violations of the first seed
 // that shows it so, else of the last one that shows it at all.
 template <class K>
-std::vector<std::string> violations_with(std::string_view words) {
-  constexpr std::uint64_t kSeedsEnough = 2000;
+std::vector<std::string> violations_with(std::string_view words, std::uint64_t seeds) {
   std::vector<std::string> found;
-  for (std::uint64_t seed = 0; seed < kSeedsEnough; ++seed) {
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     SimulationResult result = simulate<K>(seed);
     if (result.violations.empty()) continue;
     found = std::move(result.violations);
@@ -201,8 +223,8 @@ std::vector<std::string> violations_with(std::string_view words) {
 }
 
 template <class K>
-void expect_found(std::string_view words) {
-  EXPECT_THAT(violations_with<K>(words), Contains(HasSubstr(std::string(words))));
+void expect_found(std::string_view words, std::uint64_t seeds = 2000) {
+  EXPECT_THAT(violations_with<K>(words, seeds), Contains(HasSubstr(std::string(words))));
 }
 
 TEST(PlantedFault, DetachLeftOutIsFound) {
@@ -271,6 +293,22 @@ TEST(PlantedFault, HalfClosedThatCountsFromTheLastByteIsFound) {
 
 TEST(PlantedFault, ReaderThatIsGivenUpThoughItGoesOnIsFound) {
   expect_found<AnyReaderIsGivenUp>("given up for want of buffers, but its reader went on");
+}
+
+TEST(PlantedFault, StopThatDoesNotWaitForWhatIsUnderWayIsFound) {
+  expect_found<StopWaitsForNoMessage>("sockets leaked", kSeedsMany);
+}
+
+TEST(PlantedFault, ConnectionThatBeginsAfterAcceptingHasStoppedIsFound) {
+  expect_found<StopWaitsForNoMessage>("began after all workers said");
+}
+
+TEST(PlantedFault, ConnectionOfAMessageThatFailedIsFoundWhenForgotten) {
+  expect_found<FailedMessageForgotten>("sockets are left behind");
+}
+
+TEST(PlantedFault, ConnectionThatIsHandedOverAndKeptIsFound) {
+  expect_found<HandedOverAndKept>("is not open");
 }
 
 TEST(PlantedFault, ConnectionsThatStoppingToAcceptClosesAreFound) {

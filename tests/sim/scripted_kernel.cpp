@@ -22,17 +22,25 @@ std::string text_of(uring::Tag tag) {
 
 }  // namespace
 
-ScriptedKernel::ScriptedKernel(Network& network, Random& random, Violations& violations,
-                               const ScriptedKernelOptions& options)
-    : network_(network),
+ScriptedKernel::ScriptedKernel(Process& process, Network& network, Random& random,
+                               Violations& violations, const ScriptedKernelOptions& options)
+    : process_(process),
+      network_(network),
       random_(random),
       violations_(violations),
       options_(options),
+      files_(process.files),
       memory_(std::size_t{options.buffers} * options.buffer_bytes),
       buffers_(options.buffers, BufferPlace::kInRing) {
   for (std::uint32_t id = 0; id < options.buffers; ++id) {
     ring_.push_back(static_cast<uring::BufferId>(id));
   }
+  process_.kernels.push_back(this);
+  if (options.messages) ring_fd_ = add_file({.kind = File::Kind::kRing, .ring = this});
+}
+
+void ScriptedKernel::end() {
+  if (ring_fd_ >= 0) files_.erase(std::exchange(ring_fd_, -1));
 }
 
 // ---- For the simulation.
@@ -89,8 +97,12 @@ std::size_t ScriptedKernel::open_streams() const {
 
 bool ScriptedKernel::is_in_flight(int fd) const {
   const auto of_fd = [&](const auto& op) { return op->fd == fd && op->kind != OpKind::kCancelTag; };
-  return std::any_of(ops_.begin(), ops_.end(), of_fd) ||
-         std::any_of(posted_.begin(), posted_.end(), [&](const Posted& p) { return p.fd == fd; });
+  return std::any_of(process_.kernels.begin(), process_.kernels.end(),
+                     [&](const ScriptedKernel* kernel) {
+                       return std::any_of(kernel->ops_.begin(), kernel->ops_.end(), of_fd) ||
+                              std::any_of(kernel->posted_.begin(), kernel->posted_.end(),
+                                          [&](const Posted& p) { return p.fd == fd; });
+                     });
 }
 
 bool ScriptedKernel::is_in_flight(int fd, OpKind kind) const {
@@ -215,6 +227,15 @@ void ScriptedKernel::cancel_fd(int fd, uring::Tag tag) {
 
 void ScriptedKernel::cancel_tag(uring::Tag target, uring::Tag tag) {
   queue(OpKind::kCancelTag, -1, tag).target = target;
+}
+
+void ScriptedKernel::message(int ring, std::int32_t result, uring::Tag remote, uring::Tag own) {
+  if (const File* file = file_of(ring, "message"); file != nullptr && file->ring == nullptr) {
+    violations_.add("a message to descriptor " + std::to_string(ring) + ", which is no ring");
+  }
+  Op& op = queue(OpKind::kMessage, result, own);  // what it carries is in flight
+  op.ring = ring;
+  op.target = remote;
 }
 
 std::size_t ScriptedKernel::reap(std::span<uring::Completion> completions) {

@@ -33,6 +33,7 @@ struct ScriptedKernelOptions {
   std::uint32_t buffer_bytes = 256;
   std::uint32_t descriptors = 64;  // at most open at once; beyond: EMFILE
   std::uint32_t index = 0;         // of its worker
+  bool messages = true;            // between rings
   bool alone = true;               // time passes while it sleeps; else it gives way to the others
   // Completions handled a turn times the calls that one may lead to, and as much again.
   std::uint32_t calls_per_turn = 4'000;
@@ -40,7 +41,26 @@ struct ScriptedKernelOptions {
 
 class ScriptedKernel {
  public:
-  ScriptedKernel(Network& network, Random& random, Violations& violations,
+  // What a descriptor refers to.
+  struct File {
+    enum class Kind : std::uint8_t { kListener, kStream, kWake, kRing };
+    Kind kind = Kind::kStream;
+    int fd = -1;
+    traffic::ServiceId service = 0;  // of a listener
+    Link* link = nullptr;            // of a stream; null before connect and after disconnect
+    int error = 0;                   // of a stream without a link: SO_ERROR
+    bool write_shut = false;
+    bool held_back = false;          // bytes that were sent with MSG_MORE
+    std::uint64_t count = 0;         // of an eventfd
+    ScriptedKernel* ring = nullptr;  // of a ring
+  };
+  // The descriptors of the process and what is in flight on them: all its workers share them.
+  struct Process {
+    std::map<int, File> files;
+    std::vector<ScriptedKernel*> kernels;
+  };
+
+  ScriptedKernel(Process& process, Network& network, Random& random, Violations& violations,
                  const ScriptedKernelOptions& options);
 
   // ---- For the simulation.
@@ -62,6 +82,8 @@ class ScriptedKernel {
     std::size_t buffers_missing = 0;  // with the worker
   };
   [[nodiscard]] Usage usage() const;
+  // Its worker has ended: the ring is closed, and what it had not reaped is gone.
+  void end();
   // Lets one thing happen that this kernel knows of.
   bool step();
   // When it gave way at the last wait: how long its worker may sleep; else 0.
@@ -81,6 +103,8 @@ class ScriptedKernel {
   void signal(int fd);  // the simulated control thread uses it too
   void cancel_fd(int fd, uring::Tag tag);
   void cancel_tag(uring::Tag target, uring::Tag tag);
+  [[nodiscard]] int ring() const noexcept { return ring_fd_; }
+  void message(int ring, std::int32_t result, uring::Tag remote, uring::Tag own);
   int submit_and_wait(base::Duration timeout);
   base::Duration watch(base::Duration at_most);
   [[nodiscard]] bool has_completions() const noexcept { return !posted_.empty(); }
@@ -122,19 +146,6 @@ class ScriptedKernel {
   static std::uint16_t port_of(LinkId id) { return static_cast<std::uint16_t>(1024 + id); }
 
  private:
-  // What a descriptor refers to.
-  struct File {
-    enum class Kind : std::uint8_t { kListener, kStream, kWake };
-    Kind kind = Kind::kStream;
-    int fd = -1;
-    traffic::ServiceId service = 0;  // of a listener
-    Link* link = nullptr;            // of a stream; null before connect and after disconnect
-    int error = 0;                   // of a stream without a link: SO_ERROR
-    bool write_shut = false;
-    bool held_back = false;   // bytes that were sent with MSG_MORE
-    std::uint64_t count = 0;  // of an eventfd
-  };
-
   enum class OpKind : std::uint8_t {
     kAccept,
     kReceive,
@@ -142,7 +153,8 @@ class ScriptedKernel {
     kPoll,
     kWake,
     kCancelFd,
-    kCancelTag
+    kCancelTag,
+    kMessage,  // to another ring, or from one
   };
   enum class OpState : std::uint8_t {
     kQueued,   // not handed over yet
@@ -162,7 +174,8 @@ class ScriptedKernel {
     bool waits = false;   // send: it found no room before and waits for some
     bool missed = false;  // poll: a disconnect happened and did not wake it
     std::uint32_t events = 0;
-    uring::Tag target;  // of a cancel
+    uring::Tag target;  // of a cancel; what a message carries
+    int ring = -1;      // of a message: where it goes
     uring::Completion completion;
   };
   struct Posted {
@@ -197,16 +210,19 @@ class ScriptedKernel {
   bool execute_poll(Op& op, const File& file);
   bool execute_doomed(Op& op);
   void execute_cancel(Op& op);
+  bool execute_message(Op& op);
   void finish(Op& op, std::int32_t result);
   int accept_descriptor(const File& listener);
   uring::BufferId take_buffer();
   [[nodiscard]] std::size_t open_streams() const;
 
+  Process& process_;
   Network& network_;
   Random& random_;
   Violations& violations_;
   const ScriptedKernelOptions options_;
-  std::map<int, File> files_;
+  std::map<int, File>& files_;  // of the process
+  int ring_fd_ = -1;
   std::vector<std::unique_ptr<Op>> ops_;  // in the order of queueing
   std::deque<Posted> posted_;
   std::vector<std::byte> memory_;

@@ -37,7 +37,28 @@ bool ScriptedKernel::execute(Op& op) {
   if (op.state == OpState::kDoomed) {
     return (random_.one_in(2) && execute_on_file(op)) || execute_doomed(op);
   }
+  if (op.kind == OpKind::kMessage) return op.state == OpState::kPending && execute_message(op);
   return op.state == OpState::kPending && execute_on_file(op);
+}
+
+// The other ring has it at some moment after that, which may be before or after this one's own
+// completion; or this one alone is told that it failed.
+bool ScriptedKernel::execute_message(Op& op) {
+  const auto found = files_.find(op.ring);
+  if (found == files_.end() || found->second.ring == nullptr) {
+    finish(op, -EBADFD);
+  } else if (random_.one_in(16)) {
+    finish(op, random_.one_in(2) ? -EOVERFLOW : -ENOMEM);
+  } else {
+    auto& remote = *found->second.ring->ops_.emplace_back(std::make_unique<Op>());
+    remote.kind = OpKind::kMessage;
+    remote.tag = op.target;
+    remote.completion.tag = op.target;
+    finish(remote, op.fd);
+    finish(op, 0);
+  }
+  op.fd = -1;  // it is the receiver's, or the sender's again
+  return true;
 }
 
 bool ScriptedKernel::execute_on_file(Op& op) {
@@ -60,7 +81,8 @@ bool ScriptedKernel::execute_on_file(Op& op) {
       return true;
     case OpKind::kCancelFd:
     case OpKind::kCancelTag:
-      return false;  // executed when they were handed over
+    case OpKind::kMessage:
+      return false;  // executed elsewhere
   }
   return false;
 }

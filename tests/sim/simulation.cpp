@@ -40,12 +40,23 @@ void expect_nothing_left(const ScriptedKernel::Usage& usage, Violations& violati
   expect_none(usage.buffers_missing, "buffers");
 }
 
+namespace {
+
+// After how many steps it happens; 0: never. With several workers more often, and while clients
+// come: connections are under way between them then.
+std::uint64_t steps_until(bool several, Random& random) {
+  if (!random.one_in(several ? 2 : 6)) return 0;
+  return random.between(10, several && random.one_in(2) ? 400 : 3000);
+}
+
+}  // namespace
+
 Phases::Phases(Network& network, Control& control, Random& random, Violations& violations)
     : network_(network),
       control_(control),
       violations_(violations),
-      steps_left_(random.one_in(6) ? random.between(10, 3000) : 0),
-      accepting_left_(random.one_in(6) ? random.between(10, 3000) : 0) {}
+      steps_left_(steps_until(control.workers() > 1, random)),
+      accepting_left_(steps_until(control.workers() > 1, random)) {}
 
 void Phases::act() {
   // True once, at the step at which the count runs out.

@@ -1,4 +1,4 @@
-// A whole simulation from one seed: one or two workers on scripted kernels, clients that come,
+// A whole simulation from one seed: up to three workers on scripted kernels, clients that come,
 // nodes that have moods, and control that interferes. Everything is over when it returns.
 #pragma once
 
@@ -29,7 +29,8 @@ struct SimulationResult {
   std::uint64_t out_of_buffers = 0;
   std::uint64_t without_source = 0;
   std::uint64_t after_accepting = 0;  // ended by their ends when accepting had stopped
-  std::uint64_t beside_another = 0;   // carried by the second of two workers
+  std::uint64_t beside_another = 0;   // carried by another worker than the first
+  std::uint64_t handed_over = 0;      // accepted by another worker than the one that carried them
 };
 
 [[nodiscard]] Temper make_temper(Random& random);
@@ -72,23 +73,29 @@ struct Seat {
   bool over = false;
 };
 
-// All workers gave way to each other: time passes. False when there is nothing left to do.
+// While all workers sleep, time passes; each is woken by what happens to itself alone. False when
+// there is nothing left to do.
 template <class K>
 [[nodiscard]] bool pass_time(Network& network, Control& control, Phases& phases,
                              std::vector<Seat<K>>& seats) {
-  base::Instant next = network.next_time();
-  for (Seat<K>& seat : seats) {
-    if (seat.over) continue;
-    if (seat.kernel->sleeps_until() == 0) return true;
-    next = std::min(next, seat.kernel->sleeps_until());
+  while (true) {
+    base::Instant next = network.next_time();
+    for (Seat<K>& seat : seats) {
+      if (seat.over) continue;
+      if (seat.kernel->sleeps_until() == 0) return true;
+      next = std::min(next, seat.kernel->sleeps_until());
+    }
+    const auto steps = [](Seat<K>& seat) { return !seat.over && seat.kernel->step(); };
+    const bool went_on = std::any_of(seats.begin(), seats.end(), steps);
+    if (!went_on) control.expect_answered();
+    if (!went_on && next == kNever && !phases.next()) return false;
+    if (!went_on && next != kNever) network.advance_to(next);
+    for (Seat<K>& seat : seats) {
+      if (seat.kernel->has_completions() || network.now() >= seat.kernel->sleeps_until()) {
+        seat.kernel->wake_up();
+      }
+    }
   }
-  const auto steps = [](Seat<K>& seat) { return !seat.over && seat.kernel->step(); };
-  const bool went_on = std::any_of(seats.begin(), seats.end(), steps);
-  if (!went_on) control.expect_answered();
-  if (!went_on && next == kNever && !phases.next()) return false;
-  if (!went_on && next != kNever) network.advance_to(next);
-  for (Seat<K>& seat : seats) seat.kernel->wake_up();
-  return true;
 }
 
 // K: a ScriptedKernel, or one derived from it that plants a fault.
@@ -100,14 +107,17 @@ template <class K = ScriptedKernel>
   Network network(random, violations, make_temper(random));
   Control control(network, random, violations);
   Phases phases(network, control, random, violations);
+  typename K::Process process;
   std::vector<Seat<K>> seats;
   std::vector<proxy::WorkerSetup> setups;
   ScriptedKernelOptions options = make_kernel_options(random, network.temper());
   options.alone = control.workers() == 1;
+  options.messages = !random.one_in(8);
   for (std::uint32_t index = 0; index < control.workers(); ++index) {
     options.index = index;
     K& kernel =
-        *seats.emplace_back(std::make_unique<K>(network, random, violations, options)).kernel;
+        *seats.emplace_back(std::make_unique<K>(process, network, random, violations, options))
+             .kernel;
     proxy::WorkerSetup& setup = setups.emplace_back(control.make_setup(index));
     for (const traffic::Service& service : control.model().services) {
       setup.listeners.push_back({kernel.add_listener(service.id), service.id});
@@ -126,7 +136,8 @@ template <class K = ScriptedKernel>
     if (!seats[index].over) seats[index].kernel->signal(setups[index].wake_fd);
   };
   for (const traffic::Service& service : control.model().services) {
-    const std::uint32_t clients = 1 + random.below(6);
+    const bool many = control.workers() > 1 && random.one_in(2);
+    const std::uint32_t clients = 1 + random.below(many ? 24 : 6);
     for (std::uint32_t i = 0; i < clients; ++i) {
       network.add_client(
           service.id,
@@ -143,9 +154,12 @@ template <class K = ScriptedKernel>
   }
   for (std::size_t left = seats.size(); left != 0;) {
     Seat<K>& seat = seats[random.below(control.workers())];
-    if (seat.over) continue;
+    if (seat.over || seat.kernel->sleeps_until() != 0) continue;
     seat.over = !seat.worker->turn();
-    if (seat.over) --left;
+    if (seat.over) {
+      --left;
+      seat.kernel->end();
+    }
     control.take_records();
     const bool stuck = seat.kernel->is_over() ||
                        (!options.alone && left != 0 && !pass_time(network, control, phases, seats));
@@ -156,6 +170,7 @@ template <class K = ScriptedKernel>
   for (Seat<K>& seat : seats) {
     if (seat.worker->large_buffers_taken() != 0) violations.add("large buffers leaked");
     seat.worker.reset();
+    seat.kernel->end();
   }
   network.hurry();
   while (network.step()) network.advance_to(network.now() + base::kMicrosecond);
@@ -179,6 +194,7 @@ template <class K = ScriptedKernel>
   for (std::uint32_t index = 0; index < control.workers(); ++index) {
     const proxy::WorkerCounters& counters = control.counters(index);
     result.starved += counters.buffer_starved.get();
+    result.handed_over += counters.handed_over.get();
     for (const traffic::Service& service : control.model().services) {
       result.repointed += counters.services[service.id].repointed.get();
     }

@@ -73,10 +73,19 @@ inline constexpr std::uint32_t kCompletionsQueued = 8192;
 // Connections taken from a listener's queue after a completion where each accept takes one.
 inline constexpr std::uint32_t kAcceptsAtOnce = 64;
 
+// Connections under way from other workers to one that has fewer (src/proxy/hand_over.hpp): what
+// one that is stuck may hold. A worker that turns takes them several times as fast as others
+// accept.
+inline constexpr std::uint32_t kHandedOverMax = 32;
+// How many more connections than another worker's one must have to hand over to it. What a hash
+// does to few connections by itself is no reason to wake another thread for each.
+inline constexpr std::uint32_t kHandOverMargin = 8;
+
 // Descriptors kept for admin clients, health checks, logs and state. Those of workers come on top.
 inline constexpr std::uint32_t kReservedDescriptors = 192;
 // A worker's own: its ring and its eventfd, and for each listen address the listener and one
-// connection that was accepted and not admitted or refused yet.
+// connection that was accepted and not admitted or refused yet. Those that are under way to it come
+// on top where there are several.
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;
 inline constexpr std::uint32_t kDescriptorsPerListener = 2;
 

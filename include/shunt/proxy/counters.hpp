@@ -61,7 +61,10 @@ struct alignas(base::kLinePair) WorkerCounters {
   Count accept_errors;
   Count records_dropped;  // an outbox was full
   Count watched_ns;       // before sleeps (busy_poll)
-  Count relays;           // now
+  Count handed_over;      // connections that went to another worker
+  // Now. Other workers look at it for each connection that they accept (src/proxy/peers.hpp), so it
+  // is apart from what changes on every turn.
+  alignas(base::kLinePair) Count relays;
 };
 
 }  // namespace shunt::proxy

@@ -78,7 +78,8 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
                           std::byte* memory, std::uint32_t length, std::uint32_t events,
                           BufferId buffer, base::Duration timeout,
                           std::span<Completion> completions, const base::Endpoint& address,
-                          const KeepaliveOptions& keepalive, const char* name, bool flag) {
+                          const KeepaliveOptions& keepalive, const char* name, bool flag,
+                          std::int32_t result) {
   // ---- Ring operations.
 
   // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
@@ -119,6 +120,14 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   // Cancels the one operation with tag `target`. Its own completion: 0, -ENOENT (not found: it
   // has completed, perhaps unreaped), or -EALREADY (running; it may still end either way).
   { kernel.cancel_tag(tag, tag) } -> std::same_as<void>;
+
+  // The descriptor of its ring, for message() of other kernel objects of this process; -1: there
+  // are no messages.
+  { constant.ring() } -> std::same_as<int>;
+  // Gives another ring a completion with tag `remote` and `result` (>= 0). The other ring must be
+  // open until that was reaped there. Its own completion: 0: the other one has it, or will have
+  // it, once; -errno: it will not. Either of the two may be seen first.
+  { kernel.message(fd, result, tag, tag) } -> std::same_as<void>;
 
   // Hands over what is queued, and unless a completion is already there waits for one, at most
   // `timeout` (kNoWait, kForever). May return early without a completion. 0, or -errno on what

@@ -37,6 +37,8 @@ class alignas(base::kLinePair) Ring {
 
   [[nodiscard]] const Features& features() const noexcept { return features_; }
   [[nodiscard]] io_uring* raw() noexcept { return &ring_; }
+  // Stays open beside its registration.
+  [[nodiscard]] int descriptor() const noexcept { return ring_.ring_fd; }
 
   // An entry to prepare (io_uring_prep_* sets every field); never null: a full queue is handed over
   // first.

@@ -102,6 +102,15 @@ class alignas(base::kLinePair) SystemKernel {
     sqe->user_data = tag.encode();
   }
 
+  [[nodiscard]] int ring() const noexcept {
+    return features().message_ring ? ring_->descriptor() : -1;
+  }
+  void message(int ring, std::int32_t result, Tag remote, Tag own) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_msg_ring(sqe, ring, static_cast<std::uint32_t>(result), remote.encode(), 0);
+    sqe->user_data = own.encode();
+  }
+
   int submit_and_wait(base::Duration timeout) noexcept { return ring_->enter(timeout); }
   base::Duration watch(base::Duration at_most) noexcept {
     const base::Instant began = now();

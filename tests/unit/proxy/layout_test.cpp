@@ -264,6 +264,24 @@ TEST_F(Layout, WordsOfTwoWorkersLieOnDifferentPairsOfLines) {
   EXPECT_TRUE(common(root, one).empty() && common(root, two).empty());
 }
 
+// Others look at them for each connection that they accept.
+TEST_F(Layout, WhatPeersReadIsApartFromWhatChangesOnEveryTurn) {
+  const Pairs turn = written_by([&] { seats_[0].turn(); });
+  EXPECT_FALSE(turn.empty());
+  EXPECT_FALSE(turn.contains(pair_of(&seats_[0].counters->relays)));
+}
+
+TEST_F(Layout, SeatsOfTwoWorkersLieOnDifferentPairsOfLines) {
+  const auto peers = make<Peers>(2U);
+  peers->open(0, 5, 6);
+  peers->open(1, 7, 8);
+  const Pairs one = written_by([&] { ASSERT_TRUE(peers->reserve(0)); });
+  const Pairs two = written_by([&] { ASSERT_TRUE(peers->reserve(1)); });
+  EXPECT_EQ(one.size(), 1U);
+  EXPECT_EQ(two.size(), 1U);
+  EXPECT_TRUE(common(one, two).empty());
+}
+
 // What a thread makes for itself, or for one worker, on a heap that others use too.
 TEST(LayoutOfTypes, ObjectsOfOneWorkerFillWholePairsOfLines) {
   const auto fills = []<class T>() {

@@ -28,7 +28,7 @@ pid_t fork_peer() {
 void check_capacity(rlim_t descriptors) {
   limit_descriptors(descriptors);
   const auto fits = claim_capacity(0, {.workers = 8, .addresses = 3});
-  const rlim_t reserved = base::kReservedDescriptors + 8 * (2 + 3 * 2);
+  const rlim_t reserved = base::kReservedDescriptors + 8 * (2 + 3 * 2 + base::kHandedOverMax);
   std::_Exit(fits && fits->connections == (descriptors - reserved) / 2 ? 0 : 2);
 }
 

@@ -40,6 +40,8 @@ class QuietKernel {
   }
 
   void signal(int) {}
+  [[nodiscard]] static int ring() { return -1; }
+  void message(int, std::int32_t, uring::Tag, uring::Tag) {}
   int bind_source(int, const base::Endpoint&) { return 0; }
   static bool may_meet_itself(const base::Endpoint&) { return false; }
   static bool met_itself(int) { return false; }

@@ -19,6 +19,7 @@ struct RigOptions {
   traffic::Timeouts timeouts{};
   traffic::Keepalive keepalive{.idle = base::kOff};
   std::vector<std::string> nodes = {"192.0.2.2:80"};  // the address of each pool's
+  Peers* peers = nullptr;                             // it is worker 0 of them
 };
 
 template <class K>
@@ -41,6 +42,8 @@ class WorkerRig {
     setup_.counters = &counters;
     setup_.live = &live;
     setup_.open = &open_;
+    setup_.peers = options.peers;
+    if (options.peers != nullptr) options.peers->introduce(0, counters.relays);
   }
 
   // Before start().
