@@ -24,9 +24,9 @@
 // there, and that worker hands over nothing itself. It has stopped accepting once its listeners are
 // closed, its own messages have come back, and nothing is under way to it. So when all workers say
 // so, every connection that was accepted is with a worker, and none comes into being any more. A
-// worker's ring and thread end later than that, so no message goes to a ring that is gone (from
-// Linux 6.10 on one would be lost without an error: a message counts as sent when it is queued for
-// the receiver). A message that fails after its receiver has closed wakes it, or it would wait for
+// worker's ring and thread end later than that, so no message goes to a ring that is gone (newer
+// kernels would lose it without an error: for them it is sent when it is queued for the receiver's
+// task). A message that fails after its receiver has closed wakes it, or it would wait for
 // it for ever; that eventfd lives until all threads have ended.
 //
 // Bounded: so many are under way to one worker at most, so a worker that is stuck does not hold

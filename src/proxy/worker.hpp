@@ -62,7 +62,7 @@ class alignas(base::kLinePair) Worker {
     buffers_.rest();
     shard_.root = nullptr;
     if (over()) return false;
-    hand_over();
+    enter_kernel();
     return true;
   }
 
@@ -218,7 +218,7 @@ class alignas(base::kLinePair) Worker {
     return true;
   }
 
-  void hand_over() noexcept {
+  void enter_kernel() noexcept {
     shard_.counters.enters.add();
     base::Duration wait = uring::kNoWait;
     if (!shard_.kernel.has_completions() && !connector_.following() && !requests_.busy() &&

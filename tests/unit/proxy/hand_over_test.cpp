@@ -4,9 +4,11 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/proxy/crowd_kernel.hpp"
+#include "tests/unit/proxy/harness.hpp"
 #include "tests/unit/proxy/worker_rig.hpp"
 
 namespace shunt::proxy::testing {
@@ -206,6 +208,36 @@ TEST_F(HandingOver, TheNodeIsOfTheTableThatIsCurrentWhenItArrives) {
   kernel_.message_arrives(1000);
   turn();
   EXPECT_EQ(connected, "192.0.2.3:80");
+}
+
+// ---- Threads and rings.
+
+TEST(HandingOverBetweenThreads, AConnectionIsServedByTheOtherWorkerWhereThatHasClearlyFewer) {
+  Node node(named("hi"));
+  Plane plane({{node.address()}}, {.workers = 2, .connections_max = 1000});
+  const auto relays = [&](std::uint32_t worker) { return plane->counters(worker).relays.get(); };
+  std::vector<std::pair<Socket, bool>> clients;  // and whether the first worker serves it
+  std::uint64_t of_first = 0;
+  while (clients.size() < 60) {
+    Socket client = plane.client();
+    EXPECT_EQ(client.read(2), "hi");
+    const std::uint64_t now = relays(0);
+    clients.emplace_back(std::move(client), now != of_first);
+    of_first = now;
+  }
+  EXPECT_LE(relays(0), relays(1) + base::kHandOverMargin + 1);
+  EXPECT_LE(relays(1), relays(0) + base::kHandOverMargin + 1);
+  std::erase_if(clients, [](const auto& client) { return !client.second; });
+  ASSERT_TRUE(wait_for([&] { return relays(1) == 0; }));
+  ASSERT_EQ(relays(0), of_first);
+  ASSERT_GT(of_first, base::kHandOverMargin + 10);
+  for (int i = 0; i < 10; ++i) {
+    clients.emplace_back(plane.client(), false);
+    EXPECT_EQ(clients.back().first.read(2), "hi");
+  }
+  EXPECT_EQ(relays(0), of_first);
+  EXPECT_EQ(relays(1), 10U);
+  EXPECT_EQ(plane.sum([](const WorkerCounters& c) { return c.services[0].accepted.get(); }), 70U);
 }
 
 // ---- Seats.
