@@ -8,6 +8,7 @@ import socket
 import sys
 
 DESCRIPTORS = 20_000
+IP_BIND_ADDRESS_NO_PORT = 24
 
 
 def serve(addresses):
@@ -37,8 +38,13 @@ def hold(port, sources):
         while len(held) > int(line):
             held.pop().close()
         while len(held) < int(line):
-            source = sources[len(held) % len(sources)]
-            held.append(socket.create_connection(("127.0.0.1", port), source_address=(source, 0)))
+            client = socket.socket()
+            # A port that bind(2) chose is nobody else's, with whatever addresses, and with TIME_WAIT for a minute: shunt
+            # would soon find none towards its nodes.
+            client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((sources[len(held) % len(sources)], 0))
+            client.connect(("127.0.0.1", port))
+            held.append(client)
         print(len(held), flush=True)
 
 
