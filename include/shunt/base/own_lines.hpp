@@ -26,6 +26,7 @@ struct OwnLines {
   explicit(false) OwnLines(const OwnLines<U>& /*other*/) noexcept {}
 
   [[nodiscard]] T* allocate(std::size_t count) {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers too
     const std::size_t bytes = (count * sizeof(T) + kLinePair - 1) / kLinePair * kLinePair;
     return static_cast<T*>(::operator new(bytes, std::align_val_t{kLinePair}));
   }

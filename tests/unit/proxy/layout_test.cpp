@@ -193,7 +193,7 @@ class Layout : public ::testing::Test {
       work(seat);  // what is written only the first time is of no account
     }
   }
-  ~Layout() override { account.count = 0; }
+  void TearDown() override { account.count = 0; }
 
   // Connections come, try one node after the other, and are given up. Each time one more
   // stays, so that the live counts are other ones than before.
