@@ -105,7 +105,8 @@ class alignas(base::kLinePair) Worker {
     switch (operation) {
       case Operation::kWake:
         wake_armed_ = false;
-        if (!requests_.stopping()) arm_wake();
+        // Also while it stops: a connection that was under way to it may come back to its sender.
+        if (!wake_withdrawn_) arm_wake();
         return;
       case Operation::kCancelWake:
         wake_cancelling_ = false;
