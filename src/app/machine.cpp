@@ -150,11 +150,13 @@ std::string cpu_quota(std::string_view proc_self_cgroup,
     proc_self_cgroup.remove_prefix(std::min(end + 1, proc_self_cgroup.size()));
     if (line.starts_with("0::/")) path = line.substr(3);
   }
-  while (path.size() > 1) {
+  // Down to the root: in a container that is the container's own group, and has a cpu.max.
+  while (!path.empty()) {
+    if (path.ends_with('/')) path.remove_suffix(1);
     const std::string file = "/sys/fs/cgroup" + std::string(path) + "/cpu.max";
     const std::string quota = read(file);
     if (!quota.empty() && !quota.starts_with("max")) return file;
-    path = path.substr(0, path.rfind('/'));
+    path = path.substr(0, path.empty() ? 0 : path.rfind('/') + 1);
   }
   return {};
 }

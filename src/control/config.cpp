@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "shunt/base/unique_fd.hpp"
+#include "shunt/base/units.hpp"
 #include "src/control/config_model.hpp"
 
 namespace shunt::control {
@@ -111,8 +112,15 @@ void read_busy_poll(const Section& top, proxy::BusyPollSetting& setting) {
     setting = {.mode = proxy::BusyPollMode::kOff};
     return;
   }
-  top.read(kKey, setting.span, {.min = base::kMicrosecond, .max = base::kBusyPollSpanMax});
-  if (setting.span != 0) setting.mode = proxy::BusyPollMode::kAlways;
+  const base::Result<base::Duration> span = base::parse_duration(*given);
+  if (!span || *span < base::kMicrosecond || *span > base::kBusyPollSpanMax) {
+    top.wrong(kKey,
+              quoted(*given) + " is none of auto, off, and a duration from 1us to " +
+                  base::format_duration(base::kBusyPollSpanMax),
+              "write auto, off, or a time such as 50us");
+    return;
+  }
+  setting = {.mode = proxy::BusyPollMode::kAlways, .span = *span};
 }
 
 void read_document(const TreeNode& root, Report& report, Config& config) {

@@ -180,7 +180,7 @@ concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const s
   // sockets.
   { kernel.is_reset(fd) } -> std::same_as<bool>;
   // Sends at once what the socket takes, as send() without waiting. hold: what does not fill a
-  // segment is held back until the next call that sends, shuts or closes (MSG_MORE, tcp(7):
+  // segment may be held back until the next call that sends, shuts or closes (MSG_MORE, tcp(7):
   // 200 ms at most).
   { kernel.send_now(fd, data, length, flag) } -> std::same_as<int>;
   // What a receive would say now, without taking bytes: > 0, 0 at the end, -EAGAIN; any other

@@ -141,6 +141,13 @@ TEST(CpuQuota, IsTheNearestOfTheGroupAndThoseAboveIt) {
             above);
 }
 
+TEST(CpuQuota, OfAContainerIsThatOfTheRootItSees) {
+  const std::string root = "/sys/fs/cgroup/cpu.max";
+  EXPECT_EQ(quota_with({{root, "50000 100000\n"}}, "0::/\n"), root);
+  EXPECT_EQ(quota_with({{root, "50000 100000\n"}}, "0::/inner/one\n"), root);
+  EXPECT_EQ(quota_with({{root, "50000 100000\n"}}, "4:cpu:/\n"), "");
+}
+
 TEST(CpuQuota, IsNoneWhereNothingLimits) {
   const std::string group = "/sys/fs/cgroup/pods/cpu.max";
   EXPECT_EQ(quota_with({{group, "max 100000\n"}}, "0::/pods\n"), "");
