@@ -178,7 +178,7 @@ std::optional<ConfigError> read_file(const std::string& path, std::string& text)
     if (errno == ENXIO) return failed("is a socket or a device, not a file", kRegularFile);
     return failed(std::string("cannot be read: ") + std::strerror(errno), way_out_of(errno));
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) {
     return failed(std::string("cannot be read: ") + std::strerror(errno));
   }

@@ -26,12 +26,11 @@ void collect_connections(MetricsSet& set, const traffic::Model& model,
                          const ConnectionHistograms& histograms) {
   for (const traffic::Service& service : model.services) {
     const traffic::App& app = model.apps[service.app];
-    const auto add = [&](Metric metric, proxy::Count proxy::ServiceCounters::*count) {
+    const auto add = [&](Metric metric, proxy::Count proxy::ServiceCounters::* count) {
       set.add(metric, {app.name, service.name},
-              sum_over_workers(
-                  data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
-                    return counters.services[service.id].*count;
-                  }));
+              sum_over_workers(data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
+                return counters.services[service.id].*count;
+              }));
     };
     add(Metric::kAccepted, &proxy::ServiceCounters::accepted);
     add(Metric::kOpen, &proxy::ServiceCounters::open);
@@ -46,10 +45,9 @@ void collect_connections(MetricsSet& set, const traffic::Model& model,
   }
   for (std::size_t cause = 0; cause < proxy::kCloseCauses; ++cause) {
     set.add(Metric::kClosed, {proxy::kCloseCauseTexts[cause].label},
-            sum_over_workers(
-                data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
-                  return counters.closed[cause];
-                }));
+            sum_over_workers(data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
+              return counters.closed[cause];
+            }));
   }
 }
 
@@ -58,11 +56,10 @@ void collect_nodes(MetricsSet& set, const traffic::Model& model,
   for (const traffic::App& app : model.apps) {
     for (const traffic::Pool& pool : app.pools) {
       for (const traffic::Node& node : pool.nodes) {
-        const auto sum = [&](proxy::Count proxy::NodeCounters::*count) {
-          return sum_over_workers(
-              data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
-                return counters.nodes[node.slot].*count;
-              });
+        const auto sum = [&](proxy::Count proxy::NodeCounters::* count) {
+          return sum_over_workers(data_plane, [&](const proxy::WorkerCounters& counters) -> auto& {
+            return counters.nodes[node.slot].*count;
+          });
         };
         using Counters = proxy::NodeCounters;
         const MetricsSet::Labels labels = {app.name, pool.name, node.name};

@@ -74,12 +74,11 @@ inline constexpr base::Duration kNoWait = 0;
 inline constexpr base::Duration kForever = UINT64_MAX;
 
 template <class K>
-concept Kernel = requires(K& kernel, const K& constant, int fd, Tag tag, const std::byte* data,
-                          std::byte* memory, std::uint32_t length, std::uint32_t events,
-                          BufferId buffer, base::Duration timeout,
-                          std::span<Completion> completions, const base::Endpoint& address,
-                          const KeepaliveOptions& keepalive, const char* name, bool flag,
-                          std::int32_t result) {
+concept Kernel = requires(
+    K& kernel, const K& constant, int fd, Tag tag, const std::byte* data, std::byte* memory,
+    std::uint32_t length, std::uint32_t events, BufferId buffer, base::Duration timeout,
+    std::span<Completion> completions, const base::Endpoint& address,
+    const KeepaliveOptions& keepalive, const char* name, bool flag, std::int32_t result) {
   // ---- Ring operations.
 
   // Accepts until it ends (more == false): on cancel (-ECANCELED), on -EMFILE, -ENFILE, or
