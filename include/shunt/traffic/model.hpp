@@ -103,7 +103,7 @@ struct Service {
   std::string name;  // "default" for the short form with `listen` on the app
   std::vector<base::Endpoint> listen;
   std::uint16_t target_port = 0;  // 0: every node names its own port
-  SocketOptions sockets;
+  SocketOptions sockets{};
 };
 
 struct App {
