@@ -71,7 +71,9 @@ class Peers {
   }
   // One that was under way to it is here.
   void arrived(std::uint32_t index) noexcept {
-    const std::uint32_t before = seats_[index].word.fetch_sub(1, std::memory_order_relaxed);
+    // With the release in reserve(): what the sender did to the descriptor is before this. The
+    // kernel's queue orders it too, but not for the language.
+    const std::uint32_t before = seats_[index].word.fetch_sub(1, std::memory_order_acquire);
     SHUNT_CHECK((before & ~kClosed) != 0);
   }
 
@@ -88,7 +90,7 @@ class Peers {
     std::atomic<std::uint32_t>& word = seats_[index].word;
     std::uint32_t now = word.load(std::memory_order_relaxed);
     while (now < base::kHandedOverMax) {  // a closed one is far above that
-      if (word.compare_exchange_weak(now, now + 1, std::memory_order_acquire,
+      if (word.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel,
                                      std::memory_order_relaxed)) {
         return true;
       }
