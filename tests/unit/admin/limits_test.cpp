@@ -121,9 +121,12 @@ TEST(AdminLimits, WhoOnlyHoldsAPlaceMakesRoomForWhoAsks) {
   EXPECT_EQ(idle.get("/live").status, 200);
   Client slow = admin.unix_client();
   slow.send("POST /v1/apps/web/switch HTTP/1.1\r\nHost: x");
-  Client operators[] = {admin.unix_client(), admin.unix_client(), admin.unix_client()};
-  for (Client& client : operators) {
-    EXPECT_EQ(client.post("/v1/apps/web/rollback", "{}").status, 200);
+  // Each comes after the one before was answered: of those that have not asked yet, the first to
+  // come is the first to go, and would be an operator.
+  std::vector<Client> operators;
+  for (int i = 0; i < 3; ++i) {
+    operators.push_back(admin.unix_client());
+    EXPECT_EQ(operators.back().post("/v1/apps/web/rollback", "{}").status, 200);
   }
   EXPECT_TRUE(idle.closed_by_server());
   EXPECT_TRUE(slow.closed_by_server());
