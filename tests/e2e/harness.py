@@ -17,6 +17,8 @@ from pathlib import Path
 SHUNT = os.environ.get("SHUNT_BIN", str(Path(__file__).parents[2] / "build/release/bin/shunt"))
 # Sanitized builds are several times slower; every wait here is an upper bound, not a sleep.
 PATIENCE_S = float(os.environ.get("SHUNT_TEST_PATIENCE", "30"))
+# For a daemon that is to end without a thread that does not answer: ThreadSanitizer would report those it leaves.
+LEAVES_THREADS = {"TSAN_OPTIONS": "report_thread_leaks=0"}
 
 
 def free_port(family=socket.AF_INET):

@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from harness import ask_colour, held_by, wait_for, web
+from harness import LEAVES_THREADS, ask_colour, held_by, wait_for, web
 from stopped_thread import StoppedThread
 
 
-def start(daemon, origins, *colours, count=1, **options):
-    server = daemon(web(**options, **{colour: origins(colour, count) for colour in colours}))
+def start(daemon, origins, *colours, count=1, env=None, **options):
+    server = daemon(web(**options, **{colour: origins(colour, count) for colour in colours}), env=env)
     for colour in colours:
         server.wait_healthy(colour)
     return server
@@ -162,7 +162,7 @@ def test_a_stop_that_cannot_write_a_decision_says_what_the_next_start_brings_up(
 
 
 def test_a_stop_does_not_wait_for_ever_for_a_disk_that_hangs(daemon, origins):
-    server = start(daemon, origins, "blue", "green")
+    server = start(daemon, origins, "blue", "green", env=LEAVES_THREADS)
     wait_for(lambda: server.metrics()["shunt_state_durable"] == 1, "the start to be on the disk")
     ended = "the disk does not answer; the process ends without it"
     with StoppedThread(server.process.pid, "shunt-persist"):

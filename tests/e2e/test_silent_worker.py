@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from harness import connect, wait_for, web
+from harness import LEAVES_THREADS, connect, wait_for, web
 from stopped_thread import StoppedThread
 
 
@@ -13,8 +13,7 @@ def connecting(daemon, origins, black_hole):
     """A daemon with one worker, and a client whose connect to blue is under way and stays so."""
     server = daemon(web(extra="workers: 1\ntimeouts: {connect: 1h}\n", health="{type: off}", blue=[black_hole],
                         green=origins("green")),
-                    # A process that ends without its worker leaves a thread.
-                    env={"TSAN_OPTIONS": "report_thread_leaks=0"})
+                    env=LEAVES_THREADS)
     with connect(server.port) as client:
         client.sendall(b"?\n")
         wait_for(lambda: server.pool("blue")["connecting"] == 1, "the connect to be under way")
