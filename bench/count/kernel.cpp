@@ -118,12 +118,18 @@ void FakeKernel::take(const io_uring_sqe& entry) {
       accept_tag_ = entry.user_data;
       return;
     case IORING_OP_RECV: {
+      if (!owns(entry.fd)) {  // the trial of a multishot receive: a byte and the end
+        complete(entry.user_data, 1, IORING_CQE_F_MORE);
+        return complete(entry.user_data, 0);
+      }
       ask(Asked::kReceive);
       Socket& socket = sockets_[index_of(entry.fd)];
       const bool select = (entry.flags & IOSQE_BUFFER_SELECT) != 0;
       SHUNT_CHECK(!socket.receiving && select != ((entry.msg_flags & MSG_DONTWAIT) != 0));
       socket.receiving = true;
       socket.own_memory = select ? 0 : entry.len;
+      socket.multishot = (entry.ioprio & IORING_RECV_MULTISHOT) != 0;
+      socket.limit = entry.file_index;
       socket.receive_tag = entry.user_data;
       return try_receive(socket);
     }
@@ -163,6 +169,12 @@ void FakeKernel::cancel(const io_uring_sqe& entry) {
 }
 
 void FakeKernel::try_receive(Socket& socket) {
+  const bool more = socket.receiving && socket.multishot;
+  receive_once(socket);
+  while (more && socket.receiving && socket.pending != 0) receive_once(socket);
+}
+
+void FakeKernel::receive_once(Socket& socket) {
   if (!socket.receiving) return;
   if (socket.pending == 0 && !socket.ended && socket.own_memory == 0) return;
   socket.receiving = false;
@@ -179,8 +191,11 @@ void FakeKernel::try_receive(Socket& socket) {
   const io_uring_buf& buffer = ring[buffer_head_++ % buffer_count_];
   const std::uint64_t bytes = std::min<std::uint64_t>(socket.pending, buffer.len);
   socket.pending -= bytes;
+  socket.limit -= std::min(socket.limit, bytes);
+  socket.receiving = socket.multishot && socket.limit != 0;
   complete(socket.receive_tag, static_cast<int>(bytes),
-           IORING_CQE_F_BUFFER | std::uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT |
+           (socket.receiving ? IORING_CQE_F_MORE : 0) | IORING_CQE_F_BUFFER |
+               std::uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT |
                (socket.pending != 0 || socket.ended ? IORING_CQE_F_SOCK_NONEMPTY : 0));
 }
 

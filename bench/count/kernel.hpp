@@ -86,6 +86,8 @@ class FakeKernel {
     bool connecting = false;
     bool ended = false;
     std::uint64_t receive_tag = 0;
+    bool multishot = false;
+    std::uint64_t limit = 0;       // bytes that the multishot receive still takes
     std::uint32_t own_memory = 0;  // bytes of a receive that brings its own; 0: it selects a buffer
     std::uint64_t poll_tag = 0;
     std::uint64_t pending = 0;  // bytes that nobody has received yet
@@ -95,6 +97,7 @@ class FakeKernel {
   void take(const io_uring_sqe& entry);
   void cancel(const io_uring_sqe& entry);
   void try_receive(Socket& socket);
+  void receive_once(Socket& socket);
   void complete(std::uint64_t tag, int result, std::uint32_t flags = 0);
 
   io_uring* ring_ = nullptr;

@@ -1,12 +1,12 @@
 // Buffers: who holds which receive buffer of a worker, and what happens when they run out.
 //
 // The ring is small so that it stays in the cache, and every pipe that sends holds one buffer of
-// it. Readers that stopped reading must not take it from everybody else: once a receive has found
-// the ring empty, sends that have been under way for a while are cancelled, what they had left to
-// send moves to the heap (bounded), and their buffers go back. At the bound, connections whose
-// readers stand still are given up, the newest first. Receives that were put off wait
-// first in, first out, until half of the ring is free, so that the shortage ends before they are
-// tried again.
+// it, or a few that came before its multishot receive was stopped. Readers that stopped reading
+// must not take it from everybody else: once a receive has found the ring empty, sends that have
+// been under way for a while are cancelled, what they had left to send moves to the heap (bounded),
+// and their buffers go back. At the bound, connections whose readers stand still are given up, the
+// newest first. Receives that were put off wait first in, first out, until half of the ring is
+// free, so that the shortage ends before they are tried again.
 //
 // A stream whose receives keep coming back full reads into large buffers beside the ring, as long
 // as there are any (large_buffers.hpp). A reader that stops keeps its large one: others go on with
@@ -32,17 +32,28 @@ class Buffers {
         free_(shard.kernel.buffer_count()),
         holders_(free_) {}
 
-  // A receive filled `buffer` for this pipe.
+  // A receive filled `buffer` for this pipe, which holds nothing.
   void hold(Relay& relay, Side source, uring::BufferId buffer, std::uint32_t length) noexcept {
     Pipe& pipe = relay.from(source);
-    pipe.data = shard_.kernel.buffer(buffer);
-    pipe.buffer = buffer;
-    pipe.length = length;
-    pipe.sent = 0;
-    --free_;
-    holders_[buffer] = {shard_.relays.slot_of(relay), source};
+    claim(relay, source, buffer);
+    take_up(pipe, buffer, length);
     const bool left_more = length == shard_.kernel.buffer_bytes() && pipe.more_expected;
     pipe.full_receives = left_more ? std::min<std::uint8_t>(pipe.full_receives + 1, kGrowAfter) : 0;
+  }
+  // The same for a pipe that is sending: the bytes wait behind what it holds. Seldom, and few.
+  void queue(Relay& relay, Side source, uring::BufferId buffer, std::uint32_t length) noexcept {
+    claim(relay, source, buffer);
+    holders_[buffer].length = length;
+    uring::BufferId* last = &relay.from(source).queued;
+    while (*last != uring::kNoBuffer) last = &holders_[*last].next;
+    *last = buffer;
+  }
+  // Frees what the pipe holds, and it holds the first of what is queued.
+  void advance(Pipe& pipe) noexcept {
+    release(pipe);
+    const uring::BufferId buffer = pipe.queued;
+    pipe.queued = std::exchange(holders_[buffer].next, uring::kNoBuffer);
+    take_up(pipe, buffer, holders_[buffer].length);
   }
   // Gives a pipe that holds nothing a large buffer to receive into, where its stream has earned one
   // and there is one.
@@ -58,14 +69,12 @@ class Buffers {
   [[nodiscard]] std::uint32_t large_bytes() const noexcept { return large_.bytes(); }
   // For tests and simulations.
   [[nodiscard]] std::uint32_t large_taken() const noexcept { return large_.taken(); }
-  // Frees what the pipe holds, if anything.
+  // Frees what the pipe holds, if anything, but not what is queued.
   void release(Pipe& pipe) noexcept {
     if (pipe.buffer == kLargeBuffer) {
       give_back_large(pipe);
     } else if (pipe.buffer != uring::kNoBuffer) {
-      holders_[pipe.buffer].slot = kNobody;
-      shard_.kernel.recycle(std::exchange(pipe.buffer, uring::kNoBuffer));
-      ++free_;
+      give_back(std::exchange(pipe.buffer, uring::kNoBuffer));
     } else if (pipe.data != nullptr) {
       spilled_bytes_ -= pipe.length;
       std::free(pipe.data);
@@ -73,19 +82,36 @@ class Buffers {
     pipe.data = nullptr;
     pipe.sent = pipe.length = 0;
   }
+  // Frees what is queued.
+  void release_queued(Pipe& pipe) noexcept {
+    while (pipe.queued != uring::kNoBuffer) {
+      const uring::BufferId buffer = pipe.queued;
+      pipe.queued = std::exchange(holders_[buffer].next, uring::kNoBuffer);
+      give_back(buffer);
+    }
+  }
   // A buffer came that nobody wants.
   void drop(uring::BufferId buffer) noexcept { shard_.kernel.recycle(buffer); }
 
-  // Moves what is left to send to the heap and gives the buffer back. Does nothing when the bound
-  // is reached or there is no memory; the bytes then stay where they are.
+  // Moves what is left to send, and what is queued, to the heap and gives the buffers back. Does
+  // nothing when the bound is reached or there is no memory; the bytes then stay where they are.
   void spill(Pipe& pipe) noexcept {
-    const std::uint32_t left = pipe.length - pipe.sent;
-    if (pipe.buffer >= kLargeBuffer || spilled_bytes_ + left > shard_.setup.spilled_bytes_max)
-      return;
+    const std::uint32_t left = left_to_send(pipe);
+    const bool in_ring = pipe.buffer < kLargeBuffer || pipe.queued != uring::kNoBuffer;
+    if (!in_ring || spilled_bytes_ + left > shard_.setup.spilled_bytes_max) return;
     auto* memory = static_cast<std::byte*>(std::malloc(left));
     if (memory == nullptr) return;
-    std::memcpy(memory, pipe.data + pipe.sent, left);
+    std::byte* end = memory;
+    const auto append = [&end](const std::byte* data, std::uint32_t length) {
+      std::memcpy(end, data, length);
+      end += length;
+    };
+    append(pipe.data + pipe.sent, pipe.length - pipe.sent);
+    for (auto at = pipe.queued; at != uring::kNoBuffer; at = holders_[at].next) {
+      append(shard_.kernel.buffer(at), holders_[at].length);
+    }
     release(pipe);
+    release_queued(pipe);
     pipe.data = memory;
     pipe.length = left;
     spilled_bytes_ += left;
@@ -165,10 +191,35 @@ class Buffers {
 
   struct Holder {
     std::uint32_t slot = kNobody;
-    Side source = Side::kClient;
-    int queued = -1;             // in the destination's socket, at the last look; -1: none yet
+    int unsent = -1;             // in the destination's socket, at the last look; -1: none yet
     base::Instant moved_at = 0;  // the first look that found it so
+    std::uint32_t length = 0;    // of bytes that are queued
+    uring::BufferId next = uring::kNoBuffer;  // queued behind this one
+    Side source = Side::kClient;
   };
+
+  void claim(const Relay& relay, Side source, uring::BufferId buffer) noexcept {
+    --free_;
+    holders_[buffer] = {.slot = shard_.relays.slot_of(relay), .source = source};
+  }
+  void give_back(uring::BufferId buffer) noexcept {
+    holders_[buffer].slot = kNobody;
+    shard_.kernel.recycle(buffer);
+    ++free_;
+  }
+  void take_up(Pipe& pipe, uring::BufferId buffer, std::uint32_t length) noexcept {
+    pipe.data = shard_.kernel.buffer(buffer);
+    pipe.buffer = buffer;
+    pipe.length = length;
+    pipe.sent = 0;
+  }
+  [[nodiscard]] std::uint32_t left_to_send(const Pipe& pipe) const noexcept {
+    std::uint32_t left = pipe.length - pipe.sent;
+    for (auto at = pipe.queued; at != uring::kNoBuffer; at = holders_[at].next) {
+      left += holders_[at].length;
+    }
+    return left;
+  }
 
   // Nothing has left the destination's queue for a while.
   [[nodiscard]] bool stands_still(Holder& holder) noexcept {
@@ -177,9 +228,9 @@ class Buffers {
         relay.from(holder.source).state != PipeState::kSending) {
       return false;
     }
-    const int queued = shard_.kernel.unsent(relay.socket(other(holder.source)).fd);
-    if (queued != holder.queued) {
-      holder.queued = queued;
+    const int unsent = shard_.kernel.unsent(relay.socket(other(holder.source)).fd);
+    if (unsent != holder.unsent) {
+      holder.unsent = unsent;
       holder.moved_at = shard_.now;
     }
     return shard_.now - holder.moved_at >= kStandsStillAfter;
@@ -209,7 +260,7 @@ class Buffers {
       } else if (pipe.state == PipeState::kSending && !pipe.reclaiming &&
                  relay.state == RelayState::kEstablished &&
                  shard_.now - pipe.since >= kStuckAfter &&
-                 spilled_bytes_ + pipe.length <= shard_.setup.spilled_bytes_max) {
+                 spilled_bytes_ + left_to_send(pipe) <= shard_.setup.spilled_bytes_max) {
         pipe.reclaiming = true;
         const Side destination = other(holder.source);
         shard_.kernel.cancel_tag(shard_.tag(send_of(destination), relay),

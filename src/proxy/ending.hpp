@@ -98,7 +98,7 @@ class Ending {
         buffers_.leave_queue(pipe);
         pipe.state = PipeState::kCut;
       }
-      if (pipe.state == PipeState::kReceiving) cancel(relay, side, receive_of(side));
+      if (pipe.receives()) cancel(relay, side, receive_of(side));
       if (relay.to(side).state == PipeState::kSending) cancel(relay, side, send_of(side));
     }
   }
@@ -116,8 +116,9 @@ class Ending {
       Pipe& towards = relay.to(side);
       // Bytes that were read and cannot be delivered any more: a FIN would make the rest look
       // whole.
-      if (towards.holds_bytes() && relay.established) socket.reset_at_close = true;
+      if (towards.has_bytes() && relay.established) socket.reset_at_close = true;
       buffers_.release(towards);
+      buffers_.release_queued(towards);
       if (socket.fd < 0) continue;
       if (socket.reset_at_close) {
         shard_.kernel.reset(socket.fd);

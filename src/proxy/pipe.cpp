@@ -1,10 +1,19 @@
 #include "src/proxy/pipe.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "shunt/base/check.hpp"
 
 namespace shunt::proxy {
+namespace {
+
+// Says nothing about the source: it has to be asked again.
+bool is_passing(std::int32_t result) noexcept {
+  return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
+}
+
+}  // namespace
 
 PipeAction Pipe::start() noexcept {
   SHUNT_CHECK(state == PipeState::kIdle);
@@ -16,9 +25,11 @@ PipeAction Pipe::received(std::int32_t result) noexcept {
   SHUNT_CHECK(state == PipeState::kReceiving);
   if (result > 0) {
     SHUNT_CHECK(sent == 0 && length == static_cast<std::uint32_t>(result));
+    calm_receives = more_expected ? 0 : std::min<std::uint8_t>(calm_receives + 1, kCalmAfter);
     state = destination_open ? PipeState::kSending : PipeState::kHolding;
     return destination_open ? PipeAction::kSend : PipeAction::kNone;
   }
+  if (is_passing(result)) return PipeAction::kReceive;
   switch (result) {
     case 0:
       state = destination_open ? PipeState::kEnded : PipeState::kEndHeld;
@@ -26,13 +37,20 @@ PipeAction Pipe::received(std::int32_t result) noexcept {
     case -ENOBUFS:
       state = PipeState::kStarved;
       return PipeAction::kStarve;
-    case -EAGAIN:
-    case -EINTR:
-      return PipeAction::kReceive;
     default:
       state = PipeState::kCut;
       return PipeAction::kSourceFailed;
   }
+}
+
+PipeAction Pipe::received_ahead(std::int32_t result) noexcept {
+  SHUNT_CHECK(state == PipeState::kSending);
+  if (result > 0) {
+    calm_receives = 0;
+    return multishot == Multishot::kArmed ? PipeAction::kStopReceiving : PipeAction::kNone;
+  }
+  if (!is_passing(result) && result != -ENOBUFS) ahead = static_cast<std::int16_t>(result);
+  return PipeAction::kNone;
 }
 
 PipeAction Pipe::sent_some(std::int32_t result) noexcept {
@@ -41,8 +59,9 @@ PipeAction Pipe::sent_some(std::int32_t result) noexcept {
     SHUNT_CHECK(static_cast<std::uint32_t>(result) <= length - sent);
     sent += static_cast<std::uint32_t>(result);
     if (holds_bytes()) return PipeAction::kSend;
+    if (queued != uring::kNoBuffer) return PipeAction::kSendNext;
     state = PipeState::kReceiving;
-    return PipeAction::kReceive;
+    return multishot == Multishot::kOff ? PipeAction::kReceive : PipeAction::kNone;
   }
   switch (result) {
     case 0:

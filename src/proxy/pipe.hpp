@@ -1,6 +1,16 @@
 // Pipe: the rules of one direction of a connection, as a pure machine: what happened goes in, what
 // to do next comes out. At most one buffer of bytes is between reading and delivering, so a slow
 // reader stops its own sender and nobody else.
+//
+// A source that sends messages and then waits for answers is read by one multishot receive that
+// stays armed, also while its bytes are being sent. Bytes that come then are queued behind those,
+// and the receive is cancelled at once: until the cancel is through it may bring a little more, but
+// it is bounded by itself (kernel.hpp), and nothing is received again before all is sent.
+//
+//                                           bytes while sending,
+//   off ──calm source, all sent──► armed ──or none for a second──► stopping
+//    ▲                               │                               │
+//    └───────its last completion─────┴───────its last completion─────┘
 #pragma once
 
 #include <cstddef>
@@ -21,20 +31,28 @@ namespace shunt::proxy {
 //                         └─failed──────────────────────────────► cut ◄──┘
 enum class PipeState : std::uint8_t {
   kIdle,       // nothing is armed yet
-  kReceiving,  // a receive is in flight, no bytes are held
+  kReceiving,  // no bytes are held; a receive is in flight
   kStarved,    // as receiving, but there was no buffer: waits for one, nothing is in flight
   kHolding,    // bytes are held for a destination that is not connected yet
-  kSending,    // bytes are held and a send is in flight
+  kSending,    // bytes are held and a send is in flight; a multishot receive may be as well
   kEndHeld,    // the source ended, and the destination is not connected yet
   kEnded,      // the source ended, all bytes and the end were passed on
   kCut,        // over without an end: the source failed or the destination takes no more
 };
 
+enum class Multishot : std::uint8_t {
+  kOff,       // none is in flight
+  kArmed,     // one is
+  kStopping,  // one is, and its cancel as well
+};
+
 enum class PipeAction : std::uint8_t {
   kNone,
   kReceive,            // arm a receive on the source
+  kStopReceiving,      // cancel the multishot receive, which is stopping then
   kStarve,             // queue for a buffer
   kSend,               // send what is held
+  kSendNext,           // all of it was sent: free it, and send what is queued behind
   kSendWhenWritable,   // the same, but only once the socket is writable
   kPassEnd,            // shut the destination's write side
   kSourceFailed,       // reset or lost; every byte read before was handed to the destination
@@ -42,7 +60,11 @@ enum class PipeAction : std::uint8_t {
 };
 
 // For Pipe::ahead: not known.
-inline constexpr std::int32_t kNothingAhead = 1;
+inline constexpr std::int16_t kNothingAhead = 1;
+
+// Receives in a row that left nothing behind, after which a source is taken for one that sends
+// messages.
+inline constexpr std::uint8_t kCalmAfter = 4;
 
 // In the place of a BufferId: one of the worker's LargeBuffers.
 inline constexpr uring::BufferId kLargeBuffer = uring::kNoBuffer - 1;
@@ -62,24 +84,44 @@ struct Pipe {
   std::uint32_t unsent = UINT32_MAX;
   // What the receive after the held bytes would say, where that is known already: 0, an end, or
   // -errno. It is for who has sent these bytes; nothing is received any more.
-  std::int32_t ahead = kNothingAhead;
+  std::int16_t ahead = kNothingAhead;
   uring::BufferId buffer = uring::kNoBuffer;
+  uring::BufferId queued = uring::kNoBuffer;  // the first behind what is held (buffers.hpp)
   PipeState state = PipeState::kIdle;
-  bool destination_open = false;
+  Multishot multishot = Multishot::kOff;
   std::uint8_t full_receives = 0;  // in a row: each filled its buffer and left more
-  bool more_expected = false;      // the source has more to read already, as far as is known
+  std::uint8_t calm_receives = 0;  // in a row: each left nothing; counted up to kCalmAfter
   bool reclaiming = false;         // its send was cancelled to get the buffer back
+  bool destination_open : 1 = false;
+  bool more_expected : 1 = false;  // the source has more to read already, as far as is known
 
   [[nodiscard]] bool holds_bytes() const noexcept { return sent < length; }
+  // Held or queued.
+  [[nodiscard]] bool has_bytes() const noexcept {
+    return holds_bytes() || queued != uring::kNoBuffer;
+  }
+  [[nodiscard]] bool is_calm() const noexcept { return calm_receives == kCalmAfter; }
+  // What is held is all there will be, and its end is known.
+  [[nodiscard]] bool ends_after_this() const noexcept {
+    return ahead == 0 && queued == uring::kNoBuffer;
+  }
+  // A receive is in flight, and no cancel of it.
+  [[nodiscard]] bool receives() const noexcept {
+    return multishot == Multishot::kArmed ||
+           (state == PipeState::kReceiving && multishot == Multishot::kOff);
+  }
   // Neither ended nor cut: more may come.
   [[nodiscard]] bool alive() const noexcept {
     return state != PipeState::kEnded && state != PipeState::kCut;
   }
 
   [[nodiscard]] PipeAction start() noexcept;
-  // result: as the kernel gave it. Where it is > 0, the caller has set data, length and buffer and
-  // sent = 0 before.
+  // While receiving. result: as the kernel gave it. Where it is > 0, the caller has set data,
+  // length and buffer and sent = 0 before; where nothing more comes of the receive, multishot as
+  // well.
   [[nodiscard]] PipeAction received(std::int32_t result) noexcept;
+  // The same while sending. Where result is > 0, the caller has queued the bytes.
+  [[nodiscard]] PipeAction received_ahead(std::int32_t result) noexcept;
   // After kReceive and kDestinationFailed nothing is held any more: the caller frees the memory.
   [[nodiscard]] PipeAction sent_some(std::int32_t result) noexcept;
   // The destination is connected.

@@ -10,15 +10,15 @@
 #include "src/proxy/acceptor.hpp"
 #include "src/proxy/ending.hpp"
 #include "src/proxy/shard.hpp"
-#include "src/proxy/transfer.hpp"
+#include "src/proxy/timeouts.hpp"
 
 namespace shunt::proxy {
 
 template <uring::Kernel K>
 class Requests {
  public:
-  Requests(Shard<K>& shard, Ending<K>& ending, Transfer<K>& transfer, Acceptor<K>& acceptor)
-      : shard_(shard), ending_(ending), transfer_(transfer), acceptor_(acceptor) {
+  Requests(Shard<K>& shard, Ending<K>& ending, Timeouts<K>& timeouts, Acceptor<K>& acceptor)
+      : shard_(shard), ending_(ending), timeouts_(timeouts), acceptor_(acceptor) {
     stops_.reserve(base::kMailboxCapacity);
   }
 
@@ -170,7 +170,7 @@ class Requests {
     if (relay.close_at != 0 && relay.close_at <= at) return;  // it goes before that anyway
     relay.close_at = at;
     relay.close_cause = order.cause;
-    transfer_.watch(relay);
+    timeouts_.watch(relay);
   }
 
   void visit(CancelClose& cancel, Relay& relay) noexcept {
@@ -195,7 +195,7 @@ class Requests {
 
   Shard<K>& shard_;
   Ending<K>& ending_;
-  Transfer<K>& transfer_;
+  Timeouts<K>& timeouts_;
   Acceptor<K>& acceptor_;
   Request walk_;
   base::OwnLinesVector<StopAccepting*> stops_;

@@ -1,4 +1,4 @@
-// Transfer: carries out what the pipes of a relay decide, and keeps its timeouts.
+// Transfer: carries out what the pipes of a relay decide.
 #pragma once
 
 #include <algorithm>
@@ -7,16 +7,16 @@
 
 #include "src/proxy/buffers.hpp"
 #include "src/proxy/ending.hpp"
-#include "src/proxy/keepalive_options.hpp"
 #include "src/proxy/shard.hpp"
+#include "src/proxy/timeouts.hpp"
 
 namespace shunt::proxy {
 
 template <uring::Kernel K>
 class Transfer {
  public:
-  Transfer(Shard<K>& shard, Buffers<K>& buffers, Ending<K>& ending) noexcept
-      : shard_(shard), buffers_(buffers), ending_(ending) {}
+  Transfer(Shard<K>& shard, Buffers<K>& buffers, Ending<K>& ending, Timeouts<K>& timeouts) noexcept
+      : shard_(shard), buffers_(buffers), ending_(ending), timeouts_(timeouts) {}
 
   // Reads from the client from the start, so that its request is there when the node is, and its
   // reset is seen while connecting. Nothing is sent before the node is connected.
@@ -36,14 +36,17 @@ class Transfer {
     down.destination_open = true;
     act(relay, Side::kNode, down.start(), 0);
     act(relay, Side::kClient, relay.from(Side::kClient).open_destination(), 0);
-    watch(relay);
+    timeouts_.watch(relay);
   }
 
   // A receive on `source` came back. The relay may be gone when this returns.
   void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
     Pipe& pipe = relay.from(source);
     std::int32_t result = completion.result;
+    if (!completion.more) pipe.multishot = Multishot::kOff;
     pipe.more_expected = completion.more_to_read || result == -ENOBUFS;
+    if (pipe.state != PipeState::kReceiving) [[unlikely]]
+      return received_ahead(relay, source, completion);
     if (result > 0) {
       const auto length = static_cast<std::uint32_t>(result);
       if (pipe.buffer == kLargeBuffer) {
@@ -51,9 +54,10 @@ class Transfer {
       } else {
         buffers_.hold(relay, source, completion.buffer, length);
       }
-      if (pipe.more_expected) [[unlikely]]
+      // What is armed finds out by itself.
+      if (pipe.more_expected && !completion.more) [[unlikely]]
         look_ahead(relay, source);
-      moved(relay, source);
+      timeouts_.moved(relay, source);
       if (source == Side::kNode && relay.first_byte == 0) {
         relay.first_byte = std::max<base::Duration>(1, shard_.now - relay.accepted_at);
       }
@@ -72,7 +76,7 @@ class Transfer {
     count(relay, source, result);
     const bool reclaim = std::exchange(pipe.reclaiming, false);
     PipeAction action = pipe.sent_some(result);
-    if (!pipe.holds_bytes()) {
+    if (!pipe.holds_bytes() && action != PipeAction::kSendNext) {
       buffers_.release(pipe);
       if (action == PipeAction::kReceive && pipe.ahead != kNothingAhead) [[unlikely]] {
         result = std::exchange(pipe.ahead, kNothingAhead);
@@ -92,7 +96,7 @@ class Transfer {
     relay.bytes[static_cast<std::uint8_t>(source)] += bytes;
     NodeCounters& node = shard_.node_of(relay);
     (source == Side::kClient ? node.bytes_up : node.bytes_down).add(bytes);
-    moved(relay, source);
+    timeouts_.moved(relay, source);
   }
 
   // Tries starved pipes again; once a turn.
@@ -101,110 +105,11 @@ class Transfer {
         [this](Relay& relay, Side source) { act(relay, source, relay.from(source).feed(), 0); });
   }
 
-  // The timer of an established relay: ends it if a timeout has passed, and sets the next look. The
-  // relay may be gone when this returns.
-  void timer(Relay& relay) noexcept {
-    if (relay.close_at != 0 && shard_.now >= relay.close_at) {
-      return ending_.close(relay, relay.close_cause);
-    }
-    if (relay.keepalive_due && shard_.now >= keepalive_at(relay)) {
-      relay.keepalive_due = false;
-      shard_.kernel.set_keepalive(relay.socket(Side::kNode).fd,
-                                  keepalive_options(shard_.table_of(relay).keepalive));
-    }
-    for (const Side source : {Side::kClient, Side::kNode}) look_for_progress(relay, source);
-    for (const Side source : {Side::kClient, Side::kNode}) {
-      const Pipe& pipe = relay.from(source);
-      if (pipe.state == PipeState::kSending && passed(pipe.since, relay.stalled_ms)) {
-        relay.socket(other(source)).reset_at_close = true;
-        return ending_.close(relay, CloseCause::kStalled);
-      }
-    }
-    if (passed(relay.progressed_at, relay.idle_ms)) {
-      return ending_.close(relay, CloseCause::kIdle);
-    }
-    if (relay.half_closed() && !sending(relay) &&
-        passed(silent_since(relay), relay.half_closed_ms)) {
-      return ending_.close(relay, CloseCause::kHalfClosed);
-    }
-    watch(relay);
-  }
-
-  // Makes sure that the timer fires when the next timeout may have passed. Cheap when it is set.
-  void watch(Relay& relay) noexcept {
-    base::Instant next = UINT64_MAX;
-    const auto at = [&next](base::Instant instant) { next = std::min(next, instant); };
-    if (relay.close_at != 0) at(relay.close_at);
-    if (relay.keepalive_due) at(keepalive_at(relay));
-    if (relay.idle_ms != 0) at(relay.progressed_at + span(relay.idle_ms));
-    if (sending(relay)) {
-      at(next_look(relay));
-      for (const Side source : {Side::kClient, Side::kNode}) {
-        const Pipe& pipe = relay.from(source);
-        if (relay.stalled_ms != 0 && pipe.state == PipeState::kSending) {
-          at(pipe.since + span(relay.stalled_ms));
-        }
-      }
-    }
-    if (relay.half_closed_ms != 0 && relay.half_closed()) {
-      // Its time begins when the send ends, which sets no timer: one look a timeout finds it.
-      const base::Instant since = sending(relay) ? shard_.now : silent_since(relay);
-      at(since + span(relay.half_closed_ms));
-    }
-    if (next != UINT64_MAX) shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next);
-  }
-
  private:
-  // Most connections that do not last never need it, and it is four calls.
-  static constexpr base::Duration kKeepaliveAfter = base::kSecond;
-  static base::Instant keepalive_at(const Relay& relay) noexcept {
-    return relay.accepted_at + relay.connected + kKeepaliveAfter;
-  }
-
-  static base::Duration span(std::uint32_t milliseconds) noexcept {
-    return milliseconds * base::kMillisecond;
-  }
-  // While a send is in flight, several looks a timeout: it completes only with its last byte, so
-  // that progress before shows in the socket's queue alone. UINT64_MAX: nothing depends on it.
-  [[nodiscard]] base::Instant next_look(const Relay& relay) const noexcept {
-    std::uint32_t shortest = UINT32_MAX;
-    for (const std::uint32_t limit : {relay.idle_ms, relay.stalled_ms}) {
-      if (limit != 0) shortest = std::min(shortest, limit);
-    }
-    return shortest == UINT32_MAX ? UINT64_MAX : shard_.now + span(shortest) / 4 + 1;
-  }
-  // Since when a half-closed relay has been without a byte.
-  static base::Instant silent_since(const Relay& relay) noexcept {
-    return std::max(relay.progressed_at, relay.half_closed_at);
-  }
-  [[nodiscard]] bool passed(base::Instant since, std::uint32_t milliseconds) const noexcept {
-    return milliseconds != 0 && shard_.now - since >= span(milliseconds);
-  }
-  static bool sending(const Relay& relay) noexcept {
-    return relay.pipes[0].state == PipeState::kSending ||
-           relay.pipes[1].state == PipeState::kSending;
-  }
   static CloseCause cause_of_failure(Side side, std::int32_t result) noexcept {
     const bool reset = result == -ECONNRESET || result == -EPIPE;
     if (side == Side::kClient) return reset ? CloseCause::kClientReset : CloseCause::kClientLost;
     return reset ? CloseCause::kServerReset : CloseCause::kServerLost;
-  }
-
-  // Bytes from `source` came or went on.
-  void moved(Relay& relay, Side source) noexcept {
-    Pipe& pipe = relay.from(source);
-    pipe.since = relay.progressed_at = shard_.now;
-    pipe.unsent = UINT32_MAX;
-  }
-  void look_for_progress(Relay& relay, Side source) noexcept {
-    Pipe& pipe = relay.from(source);
-    if (pipe.state != PipeState::kSending) return;
-    const int queued = shard_.kernel.unsent(relay.socket(other(source)).fd);
-    if (queued < 0 || static_cast<std::uint32_t>(queued) == pipe.unsent) return;
-    // The first look after `since` counts as movement: what the reader took before it cannot be
-    // told, and a timeout may be late by a look, but never early.
-    moved(relay, source);
-    pipe.unsent = static_cast<std::uint32_t>(queued);
   }
 
   void act(Relay& relay, Side source, PipeAction action, std::int32_t result) noexcept {
@@ -214,10 +119,15 @@ class Transfer {
         return;
       case PipeAction::kReceive:
         return receive(relay, source);
+      case PipeAction::kStopReceiving:
+        return timeouts_.stop_receiving(relay, source);
       case PipeAction::kStarve:
         return buffers_.starve(relay, source);
+      case PipeAction::kSendNext:
+        buffers_.advance(relay.from(source));
+        [[fallthrough]];
       case PipeAction::kSend:
-        if (relay.from(source).ahead == 0) [[unlikely]]
+        if (relay.from(source).ends_after_this()) [[unlikely]]
           return send_before_end(relay, source);
         return send(relay, source, false);
       case PipeAction::kSendWhenWritable:
@@ -252,7 +162,24 @@ class Transfer {
       return;  // and that is why
     }
     const std::int32_t next = true_end(relay, source, shard_.kernel.peek(relay.socket(source).fd));
-    if (next <= 0 && next != -EAGAIN) pipe.ahead = next;
+    if (next <= 0 && next != -EAGAIN) pipe.ahead = static_cast<std::int16_t>(next);
+  }
+
+  // While it is sending, or has no destination any more. Apart: seldom.
+  [[gnu::noinline]] void received_ahead(Relay& relay, Side source,
+                                        const uring::Completion& completion) noexcept {
+    Pipe& pipe = relay.from(source);
+    const bool wanted = pipe.state == PipeState::kSending;
+    if (wanted && completion.result > 0) {
+      buffers_.queue(relay, source, completion.buffer,
+                     static_cast<std::uint32_t>(completion.result));
+      relay.progressed_at = shard_.now;  // but its reader may be as slow as it was
+    } else if (completion.buffer != uring::kNoBuffer) {
+      buffers_.drop(completion.buffer);
+    }
+    if (!wanted) return;
+    const std::int32_t result = true_end(relay, source, completion.result);
+    act(relay, source, pipe.received_ahead(result), result);
   }
 
   void receive(Relay& relay, Side source) noexcept {
@@ -263,6 +190,11 @@ class Transfer {
     if (buffers_.enlarge(pipe)) {
       return shard_.kernel.receive_into(socket.fd, pipe.data, buffers_.large_bytes(), tag);
     }
+    if (pipe.is_calm() && shard_.kernel.multishot_receives()) {
+      pipe.multishot = Multishot::kArmed;
+      timeouts_.multishot_begins(relay);
+      return shard_.kernel.receive_multishot(socket.fd, tag);
+    }
     shard_.kernel.receive(socket.fd, !pipe.more_expected, tag);
   }
 
@@ -272,10 +204,7 @@ class Transfer {
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));
-    if ((relay.stalled_ms | relay.idle_ms) != 0) {
-      // Hardly ever moves a timer: one that was set for an earlier send still stands.
-      shard_.timers.set_at_latest(shard_.relays.slot_of(relay), next_look(relay));
-    }
+    timeouts_.send_begins(relay);
   }
 
   // The end follows within this call, and takes with it what is held back for it. Apart from
@@ -283,12 +212,14 @@ class Transfer {
   [[gnu::noinline]] void send_before_end(Relay& relay, Side source) noexcept {
     const Side destination = other(source);
     const Pipe& pipe = relay.from(source);
-    // Where a reset follows and no end, nothing takes it along.
+    // Where a reset follows and no end, nothing takes it along; nor where both have ended, and the
+    // close waits for a cancel.
+    const bool follows =
+        !relay.socket(source).reset_seen && (relay.from(destination).alive() || !relay.in_flight());
     const int result =
-        relay.socket(source).reset_seen
-            ? -EAGAIN
-            : shard_.kernel.send_now(relay.socket(destination).fd, pipe.data + pipe.sent,
-                                     pipe.length - pipe.sent, true);
+        follows ? shard_.kernel.send_now(relay.socket(destination).fd, pipe.data + pipe.sent,
+                                         pipe.length - pipe.sent, true)
+                : -EAGAIN;
     if (result == -EAGAIN) return send(relay, source, true);
     sent(relay, destination, result);
   }
@@ -305,7 +236,7 @@ class Transfer {
     }
     shard_.kernel.shutdown_write(relay.socket(destination).fd);
     relay.half_closed_at = shard_.now;
-    watch(relay);
+    timeouts_.watch(relay);
   }
 
   // The destination takes no more. What it has sent already is still read and delivered, up to its
@@ -314,6 +245,9 @@ class Transfer {
     const Side destination = other(source);
     relay.socket(destination).reset_seen = true;
     relay.cause = cause;
+    Pipe& pipe = relay.from(source);
+    buffers_.release_queued(pipe);
+    if (pipe.multishot == Multishot::kArmed) timeouts_.stop_receiving(relay, source);
     switch (relay.from(destination).state) {
       case PipeState::kEnded:
         return ending_.deliver_reset(relay, source, cause);
@@ -321,13 +255,14 @@ class Transfer {
         return ending_.close(relay, cause);
       default:
         relay.half_closed_at = shard_.now;
-        return watch(relay);
+        return timeouts_.watch(relay);
     }
   }
 
   Shard<K>& shard_;
   Buffers<K>& buffers_;
   Ending<K>& ending_;
+  Timeouts<K>& timeouts_;
 };
 
 }  // namespace shunt::proxy

@@ -28,10 +28,11 @@ class alignas(base::kLinePair) Worker {
       : shard_(kernel, setup),
         buffers_(shard_),
         ending_(shard_, buffers_),
-        transfer_(shard_, buffers_, ending_),
+        timeouts_(shard_, ending_),
+        transfer_(shard_, buffers_, ending_, timeouts_),
         connector_(shard_, ending_, transfer_),
         acceptor_(shard_, connector_, transfer_),
-        requests_(shard_, ending_, transfer_, acceptor_),
+        requests_(shard_, ending_, timeouts_, acceptor_),
         busy_poll_(setup.busy_poll, setup.cpu_is_shared) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -154,7 +155,7 @@ class alignas(base::kLinePair) Worker {
     return relay.state == RelayState::kDelivering || relay.state == RelayState::kClosing;
   }
   void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
-    --relay.socket(source).in_flight;
+    if (!completion.more) --relay.socket(source).in_flight;
     busy_poll_.active(completion.tag.slot);
     if (!ending(relay)) return transfer_.received(relay, source, completion);
     if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
@@ -189,7 +190,7 @@ class alignas(base::kLinePair) Worker {
       case RelayState::kPausing:
         return connector_.timer(relay);
       case RelayState::kEstablished:
-        return transfer_.timer(relay);
+        return timeouts_.timer(relay);
       case RelayState::kDelivering:
         return ending_.settle(relay);
       case RelayState::kFree:
@@ -248,6 +249,7 @@ class alignas(base::kLinePair) Worker {
   Shard<K> shard_;
   Buffers<K> buffers_;
   Ending<K> ending_;
+  Timeouts<K> timeouts_;
   Transfer<K> transfer_;
   Connector<K> connector_;
   Acceptor<K> acceptor_;

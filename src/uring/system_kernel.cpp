@@ -3,6 +3,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "src/uring/receive_probe.hpp"
+
 namespace shunt::uring {
 
 base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
@@ -14,6 +16,9 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   auto buffers = BufferRing::create(*kernel->ring_, options.buffers, options.buffer_bytes);
   if (!buffers) return tl::unexpected(std::move(buffers.error()));
   kernel->buffers_ = std::move(*buffers);
+  if (kernel->multishot_receives() && !multishot_receives_work(*kernel->ring_, *kernel->buffers_)) {
+    kernel->ring_->do_without_multishot_receives();
+  }
   return kernel;
 }
 

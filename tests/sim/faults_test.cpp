@@ -57,9 +57,14 @@ using SecondWorkerRePointsNot = FaultyKernel<10>;
 using LargeBufferNotGivenBack = FaultyKernel<11>;
 using PeekedResetForgotten = FaultyKernel<12>;
 using EndOvertakesItsBytes = FaultyKernel<13>;
+using ReceiveGoesOn = FaultyKernel<14>;
+using QueueIsAStack = FaultyKernel<15>;
 using StopWaitsForNoMessage = FaultyKernel<16>;
 using FailedMessageForgotten = FaultyKernel<17>;
 using HandedOverAndKept = FaultyKernel<18>;
+using QueueIsForgotten = FaultyKernel<19>;
+using ResetAheadForgotten = FaultyKernel<20>;
+using MissedEndNotLookedFor = FaultyKernel<21>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -135,7 +140,7 @@ void Requests<sim::NoMoreAcceptsIsAStop>::take(StopAccepting* stop) noexcept {
 }
 
 template <>
-bool Transfer<sim::TimeoutsAreHalved>::passed(base::Instant since,
+bool Timeouts<sim::TimeoutsAreHalved>::passed(base::Instant since,
                                               std::uint32_t milliseconds) const noexcept {
   return milliseconds != 0 && shard_.now - since >= span(milliseconds) / 2;
 }
@@ -173,6 +178,42 @@ void Transfer<sim::EndOvertakesItsBytes>::look_ahead(Relay& relay, Side source) 
   if (next >= 0) relay.from(source).ahead = 0;
 }
 
+// A multishot receive is not stopped, and goes on to bring what nobody takes.
+template <>
+void Timeouts<sim::ReceiveGoesOn>::stop_receiving(Relay& relay, Side source) noexcept {
+  relay.from(source).multishot = Multishot::kStopping;
+}
+
+// One that says nothing is believed for ever.
+template <>
+void Timeouts<sim::MissedEndNotLookedFor>::look_again(Relay&, Side) noexcept {}
+
+template <>
+void Buffers<sim::QueueIsAStack>::queue(Relay& relay, Side source, uring::BufferId buffer,
+                                        std::uint32_t length) noexcept {
+  claim(relay, source, buffer);
+  holders_[buffer].length = length;
+  holders_[buffer].next = std::exchange(relay.from(source).queued, buffer);
+}
+
+template <>
+void Buffers<sim::QueueIsForgotten>::release_queued(Pipe& pipe) noexcept {
+  pipe.queued = uring::kNoBuffer;
+}
+
+// A reset that comes while bytes are being sent is told once.
+template <>
+void Transfer<sim::ResetAheadForgotten>::received_ahead(
+    Relay& relay, Side source, const uring::Completion& completion) noexcept {
+  Pipe& pipe = relay.from(source);
+  if (pipe.state != PipeState::kSending || completion.result <= 0) {
+    if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
+    return;
+  }
+  buffers_.queue(relay, source, completion.buffer, static_cast<std::uint32_t>(completion.result));
+  act(relay, source, pipe.received_ahead(completion.result), completion.result);
+}
+
 template <>
 bool HandOver<sim::StopWaitsForNoMessage>::settled() const noexcept {
   return true;
@@ -191,7 +232,7 @@ void Acceptor<sim::HandedOverAndKept>::place(traffic::ServiceId service, int fd)
 }
 
 template <>
-base::Instant Transfer<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
+base::Instant Timeouts<sim::EndStartsNoTimeout>::silent_since(const Relay& relay) noexcept {
   return relay.progressed_at;
 }
 
@@ -281,6 +322,26 @@ TEST(PlantedFault, ResetThatWasPeekedAtAndForgottenIsFound) {
 
 TEST(PlantedFault, EndThatOvertakesItsBytesIsFound) {
   expect_found<EndOvertakesItsBytes>("");
+}
+
+TEST(PlantedFault, SourceThatIsNotHeldBackIsFound) {
+  expect_found<ReceiveGoesOn>("a receive goes on while");
+}
+
+TEST(PlantedFault, EndThatAReceiveHasMissedIsFoundWhenNobodyLooksForIt) {
+  expect_found<MissedEndNotLookedFor>("an end that a receive has missed");
+}
+
+TEST(PlantedFault, BytesThatOvertakeOthersInTheQueueAreFound) {
+  expect_found<QueueIsAStack>("wrong byte");
+}
+
+TEST(PlantedFault, QueuedBuffersThatAreNotGivenBackAreFound) {
+  expect_found<QueueIsForgotten>("buffers");
+}
+
+TEST(PlantedFault, ResetBehindBytesThatIsForgottenIsFound) {
+  expect_found<ResetAheadForgotten>("had not ended in order");
 }
 
 TEST(PlantedFault, TimeoutThatFiresBeforeItsTimeIsFound) {

@@ -156,6 +156,12 @@ bool Link::deliver_to_shunt(Random& random) noexcept {
       return true;
     }
     in_.arrived += random.part_of(most);
+    // Often the end comes with the last bytes.
+    if (reset_on_the_way_ && random.one_in(3)) {
+      arrive_reset();
+    } else if (in_.end_written && in_.arrived == in_.written && random.one_in(2)) {
+      in_.end_arrived = true;
+    }
     return true;
   }
   if (in_.end_written && !in_.end_arrived && in_.arrived == in_.written) {
@@ -204,6 +210,7 @@ bool Link::peer_write(base::Instant now, Random& random) noexcept {
   in_.written += random.part_of(std::min(left, script.chunk_max));
   if (script.pause_one_in != 0 && random.one_in(script.pause_one_in))
     write_at_ = now + script.pause;
+  if (random.one_in(2)) static_cast<void>(peer_end());  // at once, if it is to end now
   return true;
 }
 

@@ -136,6 +136,12 @@ PeerScript Network::make_script(Link::Kind kind) {
   script.chunk_max = random_.between(1, temper_.socket_buffer);
   script.pause_one_in = random_.below(4) * 8;
   script.pause = random_.between(0, temper_.pause_max);
+  if (random_.one_in(4)) {  // one message after the other
+    script.chunk_max = 64;
+    script.to_send = std::min<std::uint64_t>(script.to_send, 1024);
+    script.pause_one_in = 1;
+    script.pause = base::kMillisecond;
+  }
   if (kind == Link::Kind::kNode && random_.one_in(2)) script.answer_after = bytes();
   if (random_.one_in(temper_.stall_one_in)) {
     script.stall_at = random_.between(0, temper_.scarce ? 1024 : temper_.bytes_max);

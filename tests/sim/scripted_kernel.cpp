@@ -15,6 +15,9 @@ namespace {
 // Far from real descriptors, so that a real call with one of these fails.
 constexpr int kFirstFd = 100'000;
 
+// So long nobody may rely on a multishot receive that says nothing (kernel.hpp).
+constexpr base::Duration kDeafMax = 3 * base::kSecond;
+
 std::string text_of(uring::Tag tag) {
   return "kind " + std::to_string(tag.kind) + " slot " + std::to_string(tag.slot) + " generation " +
          std::to_string(tag.generation);
@@ -31,7 +34,8 @@ ScriptedKernel::ScriptedKernel(Process& process, Network& network, Random& rando
       options_(options),
       files_(process.files),
       memory_(std::size_t{options.buffers} * options.buffer_bytes),
-      buffers_(options.buffers, BufferPlace::kInRing) {
+      buffers_(options.buffers, BufferPlace::kInRing),
+      holders_(options.buffers) {
   for (std::uint32_t id = 0; id < options.buffers; ++id) {
     ring_.push_back(static_cast<uring::BufferId>(id));
   }
@@ -65,6 +69,7 @@ ScriptedKernel::Usage ScriptedKernel::usage() const {
     usage.sockets += file.kind == File::Kind::kStream ? 1 : 0;
   }
   usage.operations = ops_.size() + posted_.size();
+  usage.queued_ahead = queued_ahead_;
   usage.buffers_missing = static_cast<std::size_t>(
       std::count(buffers_.begin(), buffers_.end(), BufferPlace::kWithWorker));
   return usage;
@@ -173,6 +178,37 @@ void ScriptedKernel::receive(int fd, bool /*poll_first*/, uring::Tag tag) {
   queue(OpKind::kReceive, fd, tag);
 }
 
+void ScriptedKernel::receive_multishot(int fd, uring::Tag tag) {
+  if (!options_.multishot) violations_.add("a multishot receive, which this kernel does not have");
+  note_relay(file_of(fd, "receive"), tag);
+  check_single(OpKind::kReceive, fd, "receives");
+  queue(OpKind::kReceive, fd, tag).limit = 2 * options_.buffer_bytes;
+}
+
+void ScriptedKernel::check_multishots() {
+  for (const auto& op : ops_) {
+    if (op->limit == 0 || op->state != OpState::kPending) continue;
+    const auto any_other = [&](auto&& is_meant) {
+      return std::any_of(ops_.begin(), ops_.end(), [&](const auto& one) { return is_meant(*one); });
+    };
+    const bool stopping = any_other(
+        [&](const Op& one) { return one.kind == OpKind::kCancelTag && one.target == op->tag; });
+    if (stopping) continue;
+    const auto held = std::count(holders_.begin(), holders_.end(), op->tag);
+    if (held > 1) {
+      violations_.add("a receive goes on while " + std::to_string(held) +
+                      " buffers of what it brought wait");
+    }
+    // While it sends, the end would have to wait anyhow.
+    const bool sending = any_other(
+        [&](const Op& one) { return one.kind == OpKind::kSend && one.tag.slot == op->tag.slot; });
+    if (sending) op->deaf_since = network_.now();
+    if (op->deaf && network_.now() - op->deaf_since > kDeafMax) {
+      violations_.add("an end that a receive has missed is not looked for");
+    }
+  }
+}
+
 void ScriptedKernel::receive_into(int fd, std::byte* memory, std::uint32_t length, uring::Tag tag) {
   note_relay(file_of(fd, "receive_into"), tag);
   check_single(OpKind::kReceive, fd, "receives");
@@ -242,7 +278,14 @@ std::size_t ScriptedKernel::reap(std::span<uring::Completion> completions) {
   enter_call("reap");
   std::size_t count = 0;
   while (count < completions.size() && !posted_.empty()) {
-    completions[count++] = posted_.front().completion;
+    const uring::Completion& taken = completions[count++] = posted_.front().completion;
+    for (const auto& op : ops_) {  // perhaps of a send, which has gone on until now
+      if (op->tag.slot == taken.tag.slot) op->deaf_since = network_.now();
+    }
+    if (taken.buffer != uring::kNoBuffer) {
+      queued_ahead_ += std::count(holders_.begin(), holders_.end(), taken.tag) != 0 ? 1 : 0;
+      holders_[taken.buffer] = taken.tag;
+    }
     if (violations_.tracing()) {
       const uring::Completion& completion = posted_.front().completion;
       violations_.note("reap " + text_of(completion.tag) + ": " +
@@ -270,6 +313,7 @@ void ScriptedKernel::recycle(uring::BufferId id) {
   }
   std::fill(buffer(id), buffer(id) + options_.buffer_bytes, std::byte{0xDD});
   buffers_[id] = BufferPlace::kInRing;
+  holders_[id].reset();
   ring_.push_back(id);
 }
 
@@ -436,6 +480,7 @@ int ScriptedKernel::submit_and_wait(base::Duration timeout) {
   for (const auto& [fd, file] : files_) {
     if (file.held_back) violations_.add("bytes are held back, and nothing follows them");
   }
+  check_multishots();
   calls_ = 0;
   sleeps_until_ = 0;
   if (between) between();

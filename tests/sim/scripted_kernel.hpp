@@ -6,6 +6,9 @@
 //   - two receives or two sends of one descriptor in flight;
 //   - a buffer recycled twice, or while a send from it is in flight;
 //   - memory that one operation reads into and another reads from or into meanwhile;
+//   - a multishot receive that goes on, with no cancel under way, while two buffers of what it
+//     brought are with the worker: one is being sent, and the source is not held back;
+//   - one that has missed an end, as it may, and is trusted for seconds;
 //   - a turn (what lies between two waits) with more calls than any bound of work explains.
 #pragma once
 
@@ -16,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +38,7 @@ struct ScriptedKernelOptions {
   std::uint32_t descriptors = 64;  // at most open at once; beyond: EMFILE
   std::uint32_t index = 0;         // of its worker
   bool messages = true;            // between rings
+  bool multishot = true;           // receives
   bool alone = true;               // time passes while it sleeps; else it gives way to the others
   // Completions handled a turn times the calls that one may lead to, and as much again.
   std::uint32_t calls_per_turn = 4'000;
@@ -80,6 +85,7 @@ class ScriptedKernel {
     std::size_t sockets = 0;
     std::size_t operations = 0;       // queued, pending, or completed and not reaped
     std::size_t buffers_missing = 0;  // with the worker
+    std::uint64_t queued_ahead = 0;   // receptions while a buffer of the same source was with it
   };
   [[nodiscard]] Usage usage() const;
   // Its worker has ended: the ring is closed, and what it had not reaped is gone.
@@ -96,6 +102,8 @@ class ScriptedKernel {
 
   void accept_multishot(int fd, uring::Tag tag);
   void receive(int fd, bool poll_first, uring::Tag tag);
+  void receive_multishot(int fd, uring::Tag tag);
+  [[nodiscard]] bool multishot_receives() const noexcept { return options_.multishot; }
   void receive_into(int fd, std::byte* memory, std::uint32_t length, uring::Tag tag);
   void send(int fd, const std::byte* data, std::uint32_t length, bool poll_first, uring::Tag tag);
   void poll(int fd, std::uint32_t events, uring::Tag tag);
@@ -171,8 +179,11 @@ class ScriptedKernel {
     std::byte* memory = nullptr;  // of a receive into the worker's own
     std::uint32_t length = 0;
     std::uint32_t sent = 0;
-    bool waits = false;   // send: it found no room before and waits for some
-    bool missed = false;  // poll: a disconnect happened and did not wake it
+    std::uint32_t limit = 0;       // of a multishot receive: bytes that it still takes; else 0
+    bool deaf = false;             // of one: it has missed the end
+    base::Instant deaf_since = 0;  // or since the latest completion of its relay
+    bool waits = false;            // send: it found no room before and waits for some
+    bool missed = false;           // poll: a disconnect happened and did not wake it
     std::uint32_t events = 0;
     uring::Tag target;  // of a cancel; what a message carries
     int ring = -1;      // of a message: where it goes
@@ -191,6 +202,7 @@ class ScriptedKernel {
   void enter_call(const char* call);
   void note_relay(const File* file, uring::Tag tag) const;
   void check_memory(const Op& one);
+  void check_multishots();
   void check_single(OpKind kind, int fd, const char* what);
   [[nodiscard]] bool is_in_flight(int fd) const;
   [[nodiscard]] bool is_in_flight(int fd, OpKind kind) const;
@@ -227,7 +239,9 @@ class ScriptedKernel {
   std::deque<Posted> posted_;
   std::vector<std::byte> memory_;
   std::vector<BufferPlace> buffers_;
+  std::vector<std::optional<uring::Tag>> holders_;  // of buffers that the worker has reaped
   std::deque<uring::BufferId> ring_;
+  std::uint64_t queued_ahead_ = 0;
   std::uint32_t calls_ = 0;
   base::Instant sleeps_until_ = 0;
   bool over_ = false;

@@ -127,6 +127,7 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   // nothing to read.
   const bool readable = file.link == nullptr || (file.link->poll_mask() & (POLLIN | POLLERR)) != 0;
   if (op.memory != nullptr) return execute_receive_into(op, file, readable);
+  if (op.deaf) return false;
   if (ring_.empty()) {
     if (!readable && !random_.one_in(50)) return false;
     finish(op, -ENOBUFS);
@@ -143,7 +144,21 @@ bool ScriptedKernel::execute_receive(Op& op, File& file) {
   (result > 0 ? file.link->received_at : file.link->ended_at).add(network_.now());
   if (result > 0 || random_.one_in(4)) op.completion.buffer = take_buffer();
   op.completion.more_to_read = hint(*file.link);
-  finish(op, result);
+  const auto taken = static_cast<std::uint32_t>(std::max(0, result));
+  // The kernel may end a multishot after any completion.
+  if (taken == 0 || op.limit <= taken || random_.one_in(10)) {
+    finish(op, result);
+    return true;
+  }
+  op.limit -= taken;
+  // An end that is there already goes unnoticed, as a wake-up for both may.
+  op.deaf = random_.one_in(2) && !file.link->has_unread() &&
+            (file.link->poll_mask() & (POLLIN | POLLERR)) != 0;
+  op.deaf_since = network_.now();
+  uring::Completion completion = std::exchange(op.completion, {.tag = op.tag});
+  completion.result = result;
+  completion.more = true;
+  posted_.push_back({completion, -1});
   return true;
 }
 

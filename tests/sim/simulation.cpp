@@ -27,6 +27,7 @@ ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper) 
   options.buffers = temper.scarce || random.one_in(8) ? 1 : 1U << (1 + random.below(4));
   options.buffer_bytes = kBytes[random.below(3)];
   options.descriptors = random.one_in(6) ? 3 + random.below(6) : 64;
+  options.multishot = !random.one_in(4);
   return options;
 }
 

@@ -30,6 +30,7 @@ struct SimulationResult {
   std::uint64_t without_source = 0;
   std::uint64_t after_accepting = 0;  // ended by their ends when accepting had stopped
   std::uint64_t beside_another = 0;   // carried by another worker than the first
+  std::uint64_t queued_ahead = 0;     // receptions while earlier ones of the same source waited
   std::uint64_t handed_over = 0;      // accepted by another worker than the one that carried them
 };
 
@@ -190,6 +191,7 @@ template <class K = ScriptedKernel>
     result.out_of_buffers += end.cause == proxy::CloseCause::kNoBuffers ? 1 : 0;
     result.without_source += end.cause == proxy::CloseCause::kNoSource ? 1 : 0;
   }
+  for (const Seat<K>& seat : seats) result.queued_ahead += seat.kernel->usage().queued_ahead;
   result.after_accepting = control.ended_after_accepting();
   for (std::uint32_t index = 0; index < control.workers(); ++index) {
     const proxy::WorkerCounters& counters = control.counters(index);

@@ -72,6 +72,7 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
     sum.after_accepting += result.after_accepting;
     sum.beside_another += result.beside_another;
     sum.handed_over += result.handed_over;
+    sum.queued_ahead += result.queued_ahead;
   }
   std::signal(SIGABRT, SIG_DFL);
   // A simulation in which nothing happens proves nothing.
@@ -86,14 +87,17 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
   EXPECT_GT(sum.after_accepting, 0U);
   EXPECT_GT(sum.beside_another, seeds / kShards / 20);
   EXPECT_GT(sum.handed_over, seeds / kShards / 50);
+  EXPECT_GT(sum.queued_ahead, seeds / kShards / 20);
   std::printf(
       "turns %llu connections %llu established %llu re-pointed %llu handed over %llu starved %llu "
-      "bytes %llu\n",
+      "queued ahead %llu bytes %llu\n",
       static_cast<unsigned long long>(sum.turns), static_cast<unsigned long long>(sum.connections),
       static_cast<unsigned long long>(sum.established),
       static_cast<unsigned long long>(sum.repointed),
       static_cast<unsigned long long>(sum.handed_over),
-      static_cast<unsigned long long>(sum.starved), static_cast<unsigned long long>(sum.bytes));
+      static_cast<unsigned long long>(sum.starved),
+      static_cast<unsigned long long>(sum.queued_ahead),
+      static_cast<unsigned long long>(sum.bytes));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Simulation, testing::Range(0, kShards));

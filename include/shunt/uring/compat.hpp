@@ -2,6 +2,8 @@
 // kernel's (include/uapi/linux/io_uring.h); they never change once released.
 #pragma once
 
+#include <liburing.h>
+
 #include <cstdint>
 
 namespace shunt::uring::compat {
@@ -9,5 +11,11 @@ namespace shunt::uring::compat {
 // 6.15: a task that waits in io_uring_enter is not counted as waiting for I/O.
 inline constexpr std::uint32_t kEnterNoIowait = 1U << 7;
 inline constexpr std::uint32_t kFeatureNoIowait = 1U << 17;
+
+// 6.17: a multishot receive that ends by itself once it has taken so many bytes in all. The field
+// is called `optlen` there; before, a receive with something in it was refused (EINVAL).
+inline void set_receive_limit(io_uring_sqe* sqe, std::uint32_t bytes) noexcept {
+  sqe->file_index = bytes;
+}
 
 }  // namespace shunt::uring::compat

@@ -18,6 +18,7 @@ namespace shunt::uring {
   ROW(coop_taskrun,     "coop_taskrun")      /* 5.19: no interrupt to post a completion */         \
   ROW(registered_ring,  "registered_ring")   /* 5.18: enter without a descriptor look-up */        \
   ROW(multishot_accept, "multishot_accept")  /* 5.19: one accept request for many connections */   \
+  ROW(multishot_receive, "multishot_receive") /* 6.17: one bounded receive for many messages */    \
   ROW(message_ring,     "message_ring")      /* 5.18: a worker hands connections to another one */ \
   ROW(no_iowait,        "no_iowait")         /* 6.15: a sleeping worker is not shown as iowait */
 // clang-format on

@@ -5,11 +5,11 @@
 // Two kinds of requests:
 //   ring operations  queued now, handed over by submit_and_wait() (or earlier, when the queue is
 //                    full), answered by one Completion each that carries the operation's tag;
-//                    accept_multishot alone may answer many times (Completion::more);
+//                    the multishot ones may answer many times (Completion::more);
 //   direct calls     take effect before they return; 0 or a value >= 0 is success, -errno failure.
 //
 // Rules that every implementation keeps and that worker code relies on:
-//   1. Every queued operation completes exactly once (accept_multishot: exactly one completion has
+//   1. Every queued operation completes exactly once (a multishot one: exactly one completion has
 //      more == false, and it is the last), even when it was cancelled and whatever happens to its
 //      descriptor. Until then descriptor and memory belong to the operation: the worker closes
 //      neither and touches neither.
@@ -57,7 +57,7 @@ struct Completion {
   Tag tag;
   std::int32_t result = 0;      // >= 0, or -errno
   BufferId buffer = kNoBuffer;  // receive: the buffer that was filled, now the worker's
-  bool more = false;            // accept_multishot: it stays armed
+  bool more = false;            // of a multishot operation: it stays armed
   bool more_to_read = false;    // receive: the socket held more than was taken (a hint)
 };
 
@@ -94,6 +94,14 @@ concept Kernel = requires(
   // it is readable before trying, which costs less where nothing is there yet and more where
   // something is.
   { kernel.receive(fd, flag, tag) } -> std::same_as<void>;
+  // Receives as receive() does until it ends (more == false): with the end of the stream, a failure
+  // or -ENOBUFS; by a cancel; once it has taken two buffers full in all, the last receive not
+  // counted; or after any completion for the kernel's own reasons. What comes is one completion
+  // for each buffer. An end or failure that comes together with bytes may not be told before it is
+  // cancelled and another receive asks: nobody may wait for it for long. Only where
+  // multishot_receives().
+  { kernel.receive_multishot(fd, tag) } -> std::same_as<void>;
+  { constant.multishot_receives() } -> std::same_as<bool>;
   // One receive into [memory, memory + length), which belongs to the operation until it
   // completes, and only of what is there already: else -EAGAIN. Otherwise as receive(), but
   // without a buffer.

@@ -36,6 +36,8 @@ class alignas(base::kLinePair) Ring {
   Ring& operator=(const Ring&) = delete;
 
   [[nodiscard]] const Features& features() const noexcept { return features_; }
+  // They were found not to work.
+  void do_without_multishot_receives() noexcept { features_.multishot_receive = false; }
   [[nodiscard]] io_uring* raw() noexcept { return &ring_; }
   // Stays open beside its registration.
   [[nodiscard]] int descriptor() const noexcept { return ring_.ring_fd; }

@@ -68,6 +68,20 @@ class alignas(base::kLinePair) SystemKernel {
     sqe->buf_group = BufferRing::kGroup;
     sqe->user_data = tag.encode();
   }
+  void receive_multishot(int fd, Tag tag) noexcept {
+    io_uring_sqe* sqe = ring_->entry();
+    io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
+    // Not POLL_FIRST: one that finds bytes and a reset when it begins to poll tells the bytes alone
+    // (seen on 6.18).
+    sqe->ioprio = IORING_RECV_MULTISHOT;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = BufferRing::kGroup;
+    // Without it, one that finds much takes up to 33 buffers before anybody can stop it
+    // (MULTISHOT_MAX_RETRY in the kernel's io_uring/net.c).
+    compat::set_receive_limit(sqe, 2 * buffer_bytes());
+    sqe->user_data = tag.encode();
+  }
+  [[nodiscard]] bool multishot_receives() const noexcept { return features().multishot_receive; }
   void receive_into(int fd, std::byte* memory, std::uint32_t length, Tag tag) noexcept {
     io_uring_sqe* sqe = ring_->entry();
     io_uring_prep_recv(sqe, fd, memory, length, MSG_DONTWAIT);

@@ -178,6 +178,34 @@ TEST(Bytes, AReaderThatStopsHoldsUpNobodyElse) {
   }
 }
 
+// The same connections in turn send messages, which multishot receives take, and floods, at which
+// these have to be stopped, each way and with readers that fall behind.
+TEST(Bytes, MessagesAndFloodsInTurnKeepEveryByteInOrder) {
+  Node node(echo);
+  Plane plane({{node.address()}});
+  const std::string flood = random_bytes(2'000'000);
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&, i] {
+      Socket client = Socket::connect(plane.address(), i % 2 == 0 ? 0 : 4096);
+      for (int round = 0; round < 4; ++round) {
+        for (int message = 0; message < 12; ++message) {
+          const std::string sent = random_bytes(static_cast<std::size_t>(100 + message));
+          ASSERT_TRUE(client.send(sent));
+          ASSERT_TRUE(client.read(sent.size()) == sent);
+        }
+        std::thread writer([&] { EXPECT_TRUE(client.send(flood)); });
+        EXPECT_TRUE(client.read(flood.size()) == flood);
+        writer.join();
+      }
+      client.finish();
+      EXPECT_EQ(client.read_all(), "");
+      EXPECT_EQ(client.error(), 0);
+    });
+  }
+  for (std::thread& client : clients) client.join();
+}
+
 TEST(Bytes, ReachAUnixSocketNodeAndAnIpv6One) {
   const std::string path = ::testing::TempDir() + "shunt-node-" + std::to_string(::getpid());
   ::unlink(path.c_str());

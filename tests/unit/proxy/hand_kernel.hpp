@@ -41,10 +41,12 @@ class HandKernel : public QuietKernel {
   std::vector<SentNow> sent_now;         // in order
   std::uint32_t takes_now = UINT32_MAX;  // what send_now() takes of the bytes, in all
   std::vector<int> kept_alive;           // whose keepalive was set, in order
+  bool multishot = false;                // it has multishot receives
+  std::vector<int> cancelled;            // whose operations were cancelled one by one, in order
 
   void client_arrives() { complete(Kind::kAccept, kListener, kClient); }
   void connect_succeeds() { complete(Kind::kPoll, kNode, kPollOut); }
-  // more: the socket holds more than was received.
+  // more: the socket holds more than was received. A multishot receive stays armed.
   void bytes_arrive(int fd, std::uint32_t length, bool more = false) {
     uring::BufferId buffer = uring::kNoBuffer;
     if (!find(Kind::kReceive, fd)->own_memory) {
@@ -65,7 +67,15 @@ class HandKernel : public QuietKernel {
       return one.kind == Kind::kReceive && one.fd == fd;
     });
   }
-  void end_arrives(int fd) { complete(Kind::kReceive, fd, 0); }
+  [[nodiscard]] bool receives_multishot(int fd) {
+    return receives(fd) && find(Kind::kReceive, fd)->stays;
+  }
+  [[nodiscard]] std::size_t buffers_left() const { return ring_.size(); }
+  void end_arrives(int fd) { receive_ends(fd, 0); }
+  void receive_ends(int fd, int result) {
+    find(Kind::kReceive, fd)->stays = false;
+    complete(Kind::kReceive, fd, result);
+  }
   // All that is being sent there: only then does a send complete.
   void bytes_are_taken(int fd) {
     bytes_are_taken(fd, static_cast<std::uint32_t>(sent_[fd].size()));
@@ -80,7 +90,13 @@ class HandKernel : public QuietKernel {
 
   // ---- The concept.
 
-  void accept_multishot(int fd, uring::Tag tag) { operations_.push_back({Kind::kAccept, fd, tag}); }
+  void accept_multishot(int fd, uring::Tag tag) {
+    operations_.push_back({.kind = Kind::kAccept, .fd = fd, .tag = tag, .stays = true});
+  }
+  [[nodiscard]] bool multishot_receives() const { return multishot; }
+  void receive_multishot(int fd, uring::Tag tag) {
+    operations_.push_back({.kind = Kind::kReceive, .fd = fd, .tag = tag, .stays = true});
+  }
   void receive(int fd, bool poll_first, uring::Tag tag) {
     waits_first[fd] = poll_first;
     operations_.push_back({Kind::kReceive, fd, tag});
@@ -101,6 +117,9 @@ class HandKernel : public QuietKernel {
     cancel([fd](const Operation& operation) { return operation.fd == fd; }, tag);
   }
   void cancel_tag(uring::Tag target, uring::Tag tag) {
+    for (const Operation& one : operations_) {
+      if (one.tag == target) cancelled.push_back(one.fd);
+    }
     cancel([target](const Operation& operation) { return operation.tag == target; }, tag);
   }
 
@@ -144,6 +163,7 @@ class HandKernel : public QuietKernel {
     int fd;
     uring::Tag tag;
     bool own_memory = false;
+    bool stays = false;  // over many completions
   };
   [[nodiscard]] std::vector<Operation>::iterator find(Kind kind, int fd) {
     const auto found =
@@ -155,7 +175,7 @@ class HandKernel : public QuietKernel {
 
   void complete(Kind kind, int fd, std::int32_t result, uring::BufferId buffer = uring::kNoBuffer) {
     const auto found = find(kind, fd);
-    const bool stays = kind == Kind::kAccept;
+    const bool stays = found->stays;
     completions_.push_back({.tag = found->tag, .result = result, .buffer = buffer, .more = stays});
     if (!stays) operations_.erase(found);
   }

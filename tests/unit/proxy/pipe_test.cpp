@@ -111,6 +111,89 @@ TEST(Pipe, AFailedDestinationCutsItAndVoidsWhatItHeld) {
   }
 }
 
+// Four messages, with nothing left behind: the next receive is a multishot one.
+Pipe armed_and_sending() {
+  Pipe pipe = receiving();
+  for (int i = 0; i < kCalmAfter; ++i) {
+    EXPECT_FALSE(pipe.is_calm()) << i;
+    hold(pipe, 10);
+    EXPECT_EQ(pipe.received(10), PipeAction::kSend);
+    EXPECT_EQ(pipe.sent_some(10), PipeAction::kReceive);
+  }
+  EXPECT_TRUE(pipe.is_calm());
+  pipe.multishot = Multishot::kArmed;
+  EXPECT_TRUE(pipe.receives());
+  hold(pipe, 10);
+  EXPECT_EQ(pipe.received(10), PipeAction::kSend);
+  return pipe;
+}
+void queue(Pipe& pipe, uring::BufferId buffer) {
+  pipe.queued = buffer;
+}
+
+TEST(Pipe, ASourceThatLeavesSomethingBehindIsNotCalm) {
+  Pipe pipe = receiving();
+  for (int i = 0; i < 10; ++i) {
+    pipe.more_expected = i % 4 == 3;
+    hold(pipe, 10);
+    EXPECT_EQ(pipe.received(10), PipeAction::kSend);
+    EXPECT_FALSE(pipe.is_calm());
+    EXPECT_EQ(pipe.sent_some(10), PipeAction::kReceive);
+  }
+}
+
+TEST(Pipe, AnArmedReceiveGoesOnWhenAllIsSent) {
+  Pipe pipe = armed_and_sending();
+  EXPECT_TRUE(pipe.receives());
+  EXPECT_EQ(pipe.sent_some(10), PipeAction::kNone);
+  EXPECT_EQ(pipe.state, PipeState::kReceiving);
+}
+
+TEST(Pipe, BytesWhileItSendsStopTheReceiveOnce) {
+  Pipe pipe = armed_and_sending();
+  queue(pipe, 2);
+  EXPECT_EQ(pipe.received_ahead(5), PipeAction::kStopReceiving);
+  pipe.multishot = Multishot::kStopping;
+  EXPECT_FALSE(pipe.receives());
+  EXPECT_FALSE(pipe.is_calm());
+  EXPECT_EQ(pipe.received_ahead(5), PipeAction::kNone);
+  pipe.multishot = Multishot::kOff;  // the cancel is through
+  EXPECT_EQ(pipe.received_ahead(-ECANCELED), PipeAction::kNone);
+  EXPECT_EQ(pipe.sent_some(10), PipeAction::kSendNext);
+  queue(pipe, uring::kNoBuffer);
+  hold(pipe, 10);
+  EXPECT_EQ(pipe.sent_some(10), PipeAction::kReceive);
+}
+
+TEST(Pipe, ReceivesAgainOnlyWhenTheCancelIsThrough) {
+  Pipe pipe = armed_and_sending();
+  EXPECT_EQ(pipe.received_ahead(5), PipeAction::kStopReceiving);
+  pipe.multishot = Multishot::kStopping;
+  EXPECT_EQ(pipe.sent_some(10), PipeAction::kNone);
+  pipe.multishot = Multishot::kOff;
+  EXPECT_EQ(pipe.received(-ECANCELED), PipeAction::kReceive);
+}
+
+TEST(Pipe, AnEndOrAFailureWhileItSendsWaitsBehindItsBytes) {
+  for (const int result : {0, -ECONNRESET}) {
+    Pipe pipe = armed_and_sending();
+    pipe.multishot = Multishot::kOff;
+    EXPECT_EQ(pipe.received_ahead(result), PipeAction::kNone);
+    EXPECT_EQ(pipe.ahead, result);
+    EXPECT_EQ(pipe.ends_after_this(), result == 0);
+    queue(pipe, 2);
+    EXPECT_FALSE(pipe.ends_after_this());
+  }
+}
+
+TEST(Pipe, AReceiveThatEndsForWantOfABufferWhileItSendsIsJustOver) {
+  Pipe pipe = armed_and_sending();
+  pipe.multishot = Multishot::kOff;
+  EXPECT_EQ(pipe.received_ahead(-ENOBUFS), PipeAction::kNone);
+  EXPECT_EQ(pipe.ahead, kNothingAhead);
+  EXPECT_EQ(pipe.sent_some(10), PipeAction::kReceive);
+}
+
 TEST(PipeDeathTest, ACompletionThatCannotBeStopsTheProcess) {
   Pipe pipe = receiving();
   EXPECT_DEATH(static_cast<void>(pipe.sent_some(1)), "kSending");

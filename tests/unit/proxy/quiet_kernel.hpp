@@ -40,6 +40,8 @@ class QuietKernel {
   }
 
   void signal(int) {}
+  [[nodiscard]] static bool multishot_receives() { return false; }
+  void receive_multishot(int, uring::Tag) {}
   [[nodiscard]] static int ring() { return -1; }
   void message(int, std::int32_t, uring::Tag, uring::Tag) {}
   int bind_source(int, const base::Endpoint&) { return 0; }

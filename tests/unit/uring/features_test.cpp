@@ -18,7 +18,8 @@ TEST(Features, AreSwitchedOffByName) {
   EXPECT_FALSE(features->no_iowait);
   EXPECT_TRUE(features->single_issuer);
   EXPECT_EQ(features->names(),
-            "single_issuer coop_taskrun registered_ring multishot_accept message_ring");
+            "single_issuer coop_taskrun registered_ring multishot_accept multishot_receive "
+            "message_ring");
 }
 
 TEST(Features, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <optional>
@@ -141,6 +143,85 @@ TEST_P(KernelTest, AReceiveIntoOwnMemoryTakesOnlyWhatIsThere) {
   EXPECT_EQ(kernel->shutdown_write(pair.b), 0);
   kernel->receive_into(pair.a, memory.data(), memory.size(), kReceive);
   EXPECT_EQ(wait(kReceive).result, 0);
+}
+
+// Where the kernel has it, as it is wanted; 6.17 brought it.
+TEST_P(KernelTest, FindsOutWhetherAMultishotReceiveIsBounded) {
+  utsname name{};
+  ASSERT_EQ(::uname(&name), 0);
+  int major = 0, minor = 0;
+  ASSERT_EQ(std::sscanf(name.release, "%d.%d", &major, &minor), 2);
+  const bool wanted = std::string_view(GetParam()).find("multishot_receive") == std::string::npos;
+  EXPECT_EQ(kernel->multishot_receives(), wanted && (major > 6 || (major == 6 && minor >= 17)));
+}
+
+TEST_P(KernelTest, AMultishotReceiveTakesMessagesUntilItIsCancelled) {
+  if (!kernel->multishot_receives()) GTEST_SKIP() << "there are none";
+  Pair pair;
+  kernel->receive_multishot(pair.a, kReceive);
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_EQ(::send(pair.b, "hello", 5, 0), 5);
+    const Completion got = wait(kReceive);
+    ASSERT_EQ(got.result, 5);
+    EXPECT_TRUE(got.more);
+    EXPECT_EQ(text(got), "hello");
+  }
+  kernel->cancel_tag(kReceive, kCancel);
+  const Completion last = wait(kReceive);
+  EXPECT_EQ(last.result, -ECANCELED);
+  EXPECT_FALSE(last.more);
+  EXPECT_EQ(wait(kCancel).result, 0);
+}
+
+TEST_P(KernelTest, AMultishotReceiveEndsWithTheStream) {
+  if (!kernel->multishot_receives()) GTEST_SKIP() << "there are none";
+  Pair pair;
+  kernel->receive_multishot(pair.a, kReceive);
+  ASSERT_EQ(::send(pair.b, "x", 1, 0), 1);
+  pair.close_b();
+  const Completion got = wait(kReceive);
+  ASSERT_EQ(got.result, 1);
+  EXPECT_EQ(text(got), "x");
+  const Completion last = wait(kReceive);
+  EXPECT_EQ(last.result, 0);
+  EXPECT_FALSE(last.more);
+}
+
+TEST_P(KernelTest, AMultishotReceiveWithoutAFreeBufferEndsAndReadsNothing) {
+  if (!kernel->multishot_receives()) GTEST_SKIP() << "there are none";
+  Pair pair;
+  kernel->receive_multishot(pair.a, kReceive);
+  std::vector<BufferId> held;
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(::send(pair.b, "x", 1, 0), 1);
+    const Completion got = wait(kReceive);
+    ASSERT_EQ(got.result, 1);
+    held.push_back(got.buffer);
+  }
+  ASSERT_EQ(::send(pair.b, "y", 1, 0), 1);
+  const Completion last = wait(kReceive);
+  EXPECT_EQ(last.result, -ENOBUFS);
+  EXPECT_FALSE(last.more);
+  for (const BufferId buffer : held) kernel->recycle(buffer);
+  kernel->receive(pair.a, false, kReceive);
+  EXPECT_EQ(text(wait(kReceive)), "y");
+}
+
+// What bounds the bytes that a source may have ahead of a slow reader.
+TEST_P(KernelTest, AMultishotReceiveTakesNoMoreThanTwoBuffersFull) {
+  if (!kernel->multishot_receives()) GTEST_SKIP() << "there are none";
+  Pair pair;
+  const std::string much(20 * 4096, 'm');
+  ASSERT_EQ(::send(pair.b, much.data(), much.size(), 0), static_cast<ssize_t>(much.size()));
+  kernel->receive_multishot(pair.a, kReceive);
+  const Completion first = wait(kReceive);
+  EXPECT_EQ(first.result, 4096);
+  EXPECT_TRUE(first.more && first.more_to_read);
+  const Completion last = wait(kReceive);
+  EXPECT_EQ(last.result, 4096);
+  EXPECT_FALSE(last.more);
+  EXPECT_EQ(kernel->submit_and_wait(kNoWait), 0);
+  EXPECT_FALSE(kernel->has_completions());
 }
 
 TEST_P(KernelTest, CancelByDescriptorEndsEveryOperation) {
@@ -437,9 +518,9 @@ TEST_P(TcpKernelTest, BindsASourceAddressAndConnectsFromIt) {
 }
 
 const auto kEveryStep =
-    testing::Values("", "defer_taskrun", "defer_taskrun,single_issuer",
+    testing::Values("", "defer_taskrun", "defer_taskrun,single_issuer", "multishot_receive",
                     "defer_taskrun,single_issuer,coop_taskrun,registered_ring,no_iowait,"
-                    "multishot_accept");
+                    "multishot_accept,multishot_receive");
 INSTANTIATE_TEST_SUITE_P(Without, KernelTest, kEveryStep);
 INSTANTIATE_TEST_SUITE_P(Without, WatchedKernelTest, kEveryStep);
 INSTANTIATE_TEST_SUITE_P(Without, TcpKernelTest, kEveryStep);
