@@ -20,6 +20,11 @@ base::Status set(int fd, int level, int name, int value, const char* key,
   return base::fail_errno(errno, std::string("cannot set ") + key + " on " + address.to_string());
 }
 
+base::Status set_fast_open(int fd, bool on, const base::Endpoint& address) {
+  // 0 takes it back. The kernel bounds it by net.core.somaxconn too.
+  return set(fd, IPPROTO_TCP, TCP_FASTOPEN, on ? base::kFastOpensPending : 0, "fast_open", address);
+}
+
 // The algorithm as the kernel has it, so that what it did not take is told.
 std::string congestion_of(int fd) {
   char name[traffic::CongestionName::kBytesMax + 1] = {};
@@ -58,9 +63,14 @@ base::Status set_listen_options(int fd, const base::Endpoint& address,
     }
   }
   if (!wanted.fast_open && !handed_over) return {};
-  // 0 takes it back. The kernel bounds it by net.core.somaxconn too.
-  return set(fd, IPPROTO_TCP, TCP_FASTOPEN, wanted.fast_open ? base::kFastOpensPending : 0,
-             "fast_open", address);
+  return set_fast_open(fd, wanted.fast_open, address);
+}
+
+base::Status set_options_of_listening(int fd, const base::Endpoint& address,
+                                      const traffic::Service& service) {
+  // By the 0x400 of net.ipv4.tcp_fastopen (inet_listen()). The file decides: first bytes may come
+  // twice, and the data path tells by it whose handshake may not be over.
+  return service.sockets.fast_open ? base::Status{} : set_fast_open(fd, false, address);
 }
 
 }  // namespace shunt::proxy

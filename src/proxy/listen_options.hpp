@@ -16,4 +16,8 @@ namespace shunt::proxy {
                                               const traffic::Keepalive& keepalive,
                                               bool handed_over);
 
+// After listen(2), of a socket that was not handed over: what that turns on unasked is off again.
+[[nodiscard]] base::Status set_options_of_listening(int fd, const base::Endpoint& address,
+                                                    const traffic::Service& service);
+
 }  // namespace shunt::proxy

@@ -171,6 +171,9 @@ class Opener {
         return status;
       }
       if (::listen(fd->get(), base::kListenBacklog) != 0) return listen_failed(errno, address);
+      if (base::Status status = set_options_of_listening(fd->get(), address, service); !status) {
+        return status;
+      }
       if (address.port() == 0) {
         auto real = local_address(fd->get());
         if (!real) return tl::unexpected(std::move(real.error()));

@@ -41,6 +41,7 @@ ServiceTable build_service_table(const App& app, const Service& service, std::ui
   table.epoch = decision.epoch;
   table.balance = app.balance;
   table.panic = is_panic(app, nodes);
+  table.fast_open = service.sockets.fast_open;
   table.timeouts = app.timeouts;
   table.keepalive = app.keepalive;
   table.congestion = service.sockets.node_congestion;

@@ -28,7 +28,8 @@ struct ServiceTable {
   PoolId pool = kNoPool;
   Epoch epoch = 0;
   Balance balance = Balance::kRoundRobin;
-  bool panic = false;  // candidates were taken regardless of health
+  bool panic = false;      // candidates were taken regardless of health
+  bool fast_open = false;  // clients may be accepted before their handshake is over
   Timeouts timeouts;
   Keepalive keepalive;
   CongestionName congestion;  // of the sockets towards nodes

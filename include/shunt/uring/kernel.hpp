@@ -188,7 +188,8 @@ concept Kernel = requires(
   { kernel.is_reset(fd) } -> std::same_as<bool>;
   // Sends at once what the socket takes, as send() without waiting. hold: what does not fill a
   // segment may be held back until the next call that sends, shuts or closes (MSG_MORE, tcp(7):
-  // 200 ms at most).
+  // 200 ms at most). Not for a client whose handshake may not be over (TCP Fast Open): the end
+  // waits for that.
   { kernel.send_now(fd, data, length, flag) } -> std::same_as<int>;
   // What a receive would say now, without taking bytes: > 0, 0 at the end, -EAGAIN; any other
   // failure is taken from the socket and told only here.

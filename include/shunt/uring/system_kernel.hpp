@@ -204,11 +204,8 @@ class alignas(base::kLinePair) SystemKernel {
   }
   bool is_reset(int fd) noexcept { return tcp_state(fd) == TCP_CLOSE; }
   int send_now(int fd, const std::byte* data, std::uint32_t length, bool hold) noexcept {
-    // Until the handshake of a client by TCP Fast Open is over, its end waits for that, and with it
-    // what is held back (seen on 6.18).
-    const int more = hold && tcp_state(fd) != TCP_SYN_RECV ? MSG_MORE : 0;
     return static_cast<int>(
-        result_of(::send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL | more)));
+        result_of(::send(fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL | (hold ? MSG_MORE : 0))));
   }
   int peek(int fd) noexcept {
     char byte;

@@ -17,8 +17,8 @@ namespace shunt::proxy::testing {
 namespace {
 
 // Makes a network namespace for the calling thread and those that it starts, with a loopback
-// interface on which both sides open fast. False where the process may not.
-bool enter_own_network() {
+// interface and net.ipv4.tcp_fastopen as given. False where the process may not.
+bool enter_own_network(int fast_open) {
   if (::unshare(CLONE_NEWNET) != 0) return false;
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
@@ -26,7 +26,7 @@ bool enter_own_network() {
   const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) return false;
   std::ofstream sysctl("/proc/sys/net/ipv4/tcp_fastopen");  // the calling thread's
-  sysctl << 3 << std::flush;
+  sysctl << fast_open << std::flush;
   return static_cast<bool>(sysctl);
 }
 
@@ -73,11 +73,14 @@ void let_all_in_from(const base::Endpoint& peer) {
   ADD_FAILURE() << "no socket is connected to " << peer.to_string();
 }
 
+constexpr int kBothSides = 3;
+constexpr int kEveryListener = 0x400;  // whether it asks for it or not
+
 // Runs `body` in a network of its own; skips where that cannot be had.
-void in_own_network(const std::function<void()>& body) {
+void in_own_network(const std::function<void()>& body, int fast_open = kBothSides) {
   int error = 0;
   std::thread([&] {
-    if (enter_own_network()) return body();
+    if (enter_own_network(fast_open)) return body();
     error = errno;
   }).join();
   if (error != 0) GTEST_SKIP() << "no network namespace of its own: " << std::strerror(error);
@@ -105,16 +108,49 @@ TEST(FastOpen, TheFirstBytesComeWithTheSynOfAClientThatWasThereBefore) {
 }
 
 TEST(FastOpen, IsNotThereUnlessAskedFor) {
-  in_own_network([] {
-    Node node(echo);
-    Plane plane({{node.address()}});
-    for (int i = 0; i < 2; ++i) {
-      Socket client = open_fast(plane.address(), "hello");
-      EXPECT_EQ(client.read(5), "hello");
-      EXPECT_FALSE(syn_carried_data(client));
-    }
-  });
+  for (const int fast_open : {kBothSides, kBothSides | kEveryListener}) {
+    in_own_network(
+        [] {
+          Node node(echo);
+          Plane plane({{node.address()}});
+          for (int i = 0; i < 2; ++i) {
+            Socket client = open_fast(plane.address(), "hello");
+            EXPECT_EQ(client.read(5), "hello");
+            EXPECT_FALSE(syn_carried_data(client));
+          }
+        },
+        fast_open);
+  }
 }
+
+// A plane that opens fast, to a node that echoes to those who say "hello", and a client that has
+// the cookie for the next time.
+class KnownClient {
+ public:
+  explicit KnownClient(const Node& node) : plane_({{node.address()}}, options(), handed()) {
+    Socket first = open_fast(plane_.address(), "hello?");
+    EXPECT_EQ(first.read(1), "?");
+    first.close();
+    plane_.end();
+  }
+  // It comes again, and its handshake does not end until let_all_in_from(it).
+  Socket come_half_way(std::string_view first_bytes) {
+    let_only_syns_in(supervisors_.get());
+    return open_fast(plane_.address(), first_bytes);
+  }
+  Plane& plane() { return plane_; }
+
+ private:
+  [[nodiscard]] Options options() const {
+    Options options = opening_fast();
+    options.listen = {local_address(supervisors_.get())};
+    return options;
+  }
+  [[nodiscard]] base::UniqueFd handed() const { return base::UniqueFd(::dup(supervisors_.get())); }
+
+  base::UniqueFd supervisors_ = listening_socket(loopback(), 16);
+  Plane plane_;
+};
 
 // Until the handshake is over the kernel says that nothing is unsent, whatever is queued.
 TEST(FastOpen, AResetOfTheNodeComesAfterTheAnswerAlsoBeforeTheHandshakeIsOver) {
@@ -129,18 +165,8 @@ TEST(FastOpen, AResetOfTheNodeComesAfterTheAnswerAlsoBeforeTheHandshakeIsOver) {
       socket.reset();
       ++resets;
     });
-    base::UniqueFd listener = listening_socket(loopback(), 16);
-    const int supervisors = ::dup(listener.get());
-    Options options = opening_fast();
-    options.listen = {local_address(listener.get())};
-    Plane plane({{node.address()}}, options, std::move(listener));
-    {
-      Socket first = open_fast(plane.address(), "hello?");  // for the cookie
-      EXPECT_EQ(first.read(1), "?");
-    }
-    plane.end();
-    let_only_syns_in(supervisors);
-    Socket client = open_fast(plane.address(), "reset");
+    KnownClient known(node);
+    Socket client = known.come_half_way("reset");
     ASSERT_EQ(client.read(1), "a");
     EXPECT_TRUE(syn_carried_data(client));
     ASSERT_TRUE(wait_for([&] { return resets == 1; }));
@@ -148,8 +174,29 @@ TEST(FastOpen, AResetOfTheNodeComesAfterTheAnswerAlsoBeforeTheHandshakeIsOver) {
     const std::string got = client.read_all();
     EXPECT_EQ(client.error(), ECONNRESET);
     EXPECT_EQ(got.size(), answer.size() - 1);
-    EXPECT_EQ(plane.end().cause, CloseCause::kServerReset);
-    ::close(supervisors);
+    EXPECT_EQ(known.plane().end().cause, CloseCause::kServerReset);
+  });
+}
+
+// An end waits for the handshake, and would keep an answer that is held back for it.
+TEST(FastOpen, AnAnswerWithAnEndDoesNotWaitForTheEndOfTheHandshake) {
+  in_own_network([] {
+    Node node([](Socket& socket) {
+      if (socket.read(5) == "hello") return echo(socket);
+      // In one segment with the end, so that the end is there when the answer is received.
+      EXPECT_EQ(::send(socket.fd(), "answer", 6, MSG_MORE | MSG_NOSIGNAL), 6);
+      socket.finish();
+      socket.read_all();
+    });
+    KnownClient known(node);
+    Socket client = known.come_half_way("close");
+    EXPECT_EQ(client.read(6), "answer");
+    EXPECT_TRUE(syn_carried_data(client));
+    let_all_in_from(local_address(client.fd()));
+    EXPECT_EQ(client.read_all(), "");
+    EXPECT_EQ(client.error(), 0);
+    client.close();
+    EXPECT_EQ(known.plane().end().cause, CloseCause::kDone);
   });
 }
 

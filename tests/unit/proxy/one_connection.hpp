@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <concepts>
 #include <optional>
 
 #include "tests/unit/proxy/hand_kernel.hpp"
@@ -16,7 +17,10 @@ class Connection {
  public:
   explicit Connection(const traffic::Timeouts& timeouts, int connect_result = 0,
                       const traffic::Keepalive& keepalive = RigOptions{}.keepalive)
-      : rig_({.timeouts = timeouts, .keepalive = keepalive}) {
+      : Connection(RigOptions{.timeouts = timeouts, .keepalive = keepalive}, connect_result) {}
+  // A template, or {} could be either.
+  template <std::same_as<RigOptions> Given>
+  explicit Connection(const Given& options, int connect_result = 0) : rig_(options) {
     kernel.connect_result = connect_result;
     rig_.start();
     kernel.client_arrives();

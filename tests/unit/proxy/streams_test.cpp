@@ -7,6 +7,7 @@
 namespace shunt::proxy::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -163,6 +164,20 @@ TEST(End, ThatIsThereGoesOnWithTheBytesBeforeIt) {
   one.kernel.end_arrives(kClient);
   one.settle();
   EXPECT_EQ(one.cause(), CloseCause::kDone);
+}
+// Its handshake may not be over, and until then it would get neither bytes nor end.
+TEST(End, ThatIsThereHoldsNothingBackFromAClientThatOpenedFast) {
+  Connection one(RigOptions{.fast_open = true});
+  one.kernel.ahead[kNode] = 0;
+  one.kernel.bytes_arrive(kNode, 100, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, ElementsAre(HandKernel::SentNow{kClient, 100, false}));
+  EXPECT_THAT(one.kernel.shut, ElementsAre(kClient));
+  one.kernel.ahead[kClient] = 0;
+  one.kernel.bytes_arrive(kClient, 50, true);
+  one.settle();
+  EXPECT_THAT(one.kernel.sent_now, Contains(HandKernel::SentNow{kNode, 50, true}))
+      << "nodes are never opened fast";
 }
 TEST(End, ThatIsThereWaitsForAReaderThatTakesAPart) {
   Connection one({});

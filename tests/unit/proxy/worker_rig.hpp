@@ -20,6 +20,7 @@ struct RigOptions {
   traffic::Keepalive keepalive{.idle = base::kOff};
   std::vector<std::string> nodes = {"192.0.2.2:80"};  // the address of each pool's
   Peers* peers = nullptr;                             // it is worker 0 of them
+  bool fast_open = false;                             // of the service
 };
 
 template <class K>
@@ -83,6 +84,7 @@ class WorkerRig {
     }
     model.services.resize(1);
     model.services[0].name = "default";
+    model.services[0].sockets.fast_open = options_.fast_open;
     model.apps = {app};
     auto table = traffic::build_table(
         model, 0, {.active = active, .epoch = revision},

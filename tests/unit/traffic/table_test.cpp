@@ -52,6 +52,7 @@ TEST_F(Table, CarriesTheAppsOptions) {
   model_.apps[0].sources = {loopback(0)};
   model_.services[0].sockets.client_congestion = CongestionName("bbr");
   model_.services[0].sockets.node_congestion = CongestionName("reno");
+  model_.services[0].sockets.fast_open = true;
   const auto table = build();
   const ServiceTable& service = table->services[0];
   EXPECT_EQ(service.balance, Balance::kRandomTwo);
@@ -59,7 +60,9 @@ TEST_F(Table, CarriesTheAppsOptions) {
   EXPECT_EQ(service.keepalive, model_.apps[0].keepalive);
   EXPECT_THAT(service.sources, ElementsAre(loopback(0)));
   EXPECT_EQ(service.congestion.view(), "reno");
+  EXPECT_TRUE(service.fast_open);
   EXPECT_TRUE(table->services[1].congestion.empty()) << "each service for itself";
+  EXPECT_FALSE(table->services[1].fast_open);
 }
 
 TEST_F(Table, LeavesOutNodesThatAreNotUsableForThatService) {
