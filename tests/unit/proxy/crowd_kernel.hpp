@@ -28,6 +28,13 @@ class CrowdKernel : public QuietKernel {
   std::uint32_t queued = 0;
   bool one_at_a_time = false;
 
+  // The worker's eventfd is written. False: nobody reads it, and a worker that sleeps sleeps on.
+  [[nodiscard]] bool wake() {
+    if (operations_.erase(wake_tag_.encode()) == 0) return false;
+    completions_.push_back({.tag = wake_tag_, .result = 8});
+    return true;
+  }
+
   std::function<void(const base::Endpoint&)> on_connect = [](const base::Endpoint&) {};
   std::uint64_t disconnects = 0;
 
@@ -38,7 +45,10 @@ class CrowdKernel : public QuietKernel {
   void receive(int fd, bool, uring::Tag tag) { add(fd, tag); }
   void send(int fd, const std::byte*, std::uint32_t, bool, uring::Tag tag) { add(fd, tag); }
   void poll(int fd, std::uint32_t, uring::Tag tag) { add(fd, tag); }
-  void read_wake(int fd, uring::Tag tag) { add(fd, tag); }
+  void read_wake(int fd, uring::Tag tag) {
+    wake_tag_ = tag;
+    add(fd, tag);
+  }
   void cancel_fd(int fd, uring::Tag tag) {
     if (accept_.armed && accept_.fd == fd) {
       accept_.armed = false;
@@ -91,6 +101,7 @@ class CrowdKernel : public QuietKernel {
   void add(int fd, uring::Tag tag) { operations_.emplace(tag.encode(), fd); }
 
   Accept accept_;
+  uring::Tag wake_tag_;
   std::map<std::uint64_t, int> operations_;  // in flight, by tag: its descriptor
   std::array<std::byte, 1> memory_{};
   int next_fd_ = 10;

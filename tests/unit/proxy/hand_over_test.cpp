@@ -199,6 +199,24 @@ TEST_F(HandingOver, AWorkerThatEndsWaitsForWhatIsUnderWayAndResetsIt) {
   EXPECT_EQ(accepted(), 1U);
 }
 
+// What it waits for may never come: each time its sender takes it back, and wakes it.
+TEST_F(HandingOver, AWorkerThatEndsCanBeWokenAgainAndAgainUntilItHasEnded) {
+  start();
+  ASSERT_TRUE(peers_.reserve(0));
+  ASSERT_TRUE(peers_.reserve(0));
+  ASSERT_TRUE(rig_.mailbox.push(StopWorker{}));
+  ASSERT_TRUE(kernel_.wake());
+  for (int left = 2; left != 0; --left) {
+    settle();
+    EXPECT_EQ(kernel_.waited, uring::kForever);
+    ASSERT_TRUE(peers_.withdraw(0));
+    ASSERT_TRUE(kernel_.wake()) << "it sleeps for good";
+  }
+  int turns = 0;
+  while (rig_->turn()) ASSERT_LT(++turns, 10) << "it does not end";
+  EXPECT_FALSE(kernel_.wake()) << "nothing of it is left in the kernel";
+}
+
 TEST_F(HandingOver, TheNodeIsOfTheTableThatIsCurrentWhenItArrives) {
   start();
   ASSERT_TRUE(peers_.reserve(0));
