@@ -5,7 +5,8 @@ import os
 import socket
 import threading
 
-from harness import ACCESS, Ends, HeldClient, ask_colour, connect, wait_for, web
+from harness import ACCESS, Ends, HeldClient, connect, wait_for, web
+from switching import switch_while_asked
 
 MARGIN = 8  # of base/limits.hpp
 
@@ -78,30 +79,11 @@ def test_a_switch_while_connections_are_handed_over_misleads_none(daemon, origin
     server = daemon(web(extra="workers: 2\n" + ACCESS, blue=origins("blue", 2), green=origins("green", 2)))
     server.wait_healthy("blue")
     server.wait_healthy("green")
-    wrong = []
-    asked = []
-    stop = threading.Event()
-
-    def ask_on():
-        while not stop.is_set():
-            asked.append(ask_colour(server.port))
-
     with all_in_one_worker(server, 60) as held:
-        background = [threading.Thread(target=ask_on) for _ in range(2)]
-        for thread in background:
-            thread.start()
-        try:
-            for turn in range(40):
-                pool = ("green", "blue")[turn % 2]
-                server.switch(pool)
-                wrong += [colour for colour in (ask_colour(server.port) for _ in range(5)) if colour != pool]
-        finally:
-            stop.set()
-            for thread in background:
-                thread.join()
+        misled, meanwhile = switch_while_asked(server)
         assert handed_over(server) > 100
-        assert not wrong
-        assert asked and set(asked) <= {"blue", "green"}, "one was lost"
+        assert not misled
+        assert set(meanwhile) == {"blue", "green"}, "one was lost"
         assert {client.ask() for client in held} == {"blue"}
 
 

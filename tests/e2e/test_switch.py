@@ -1,8 +1,7 @@
 """The main job: traffic flows through shunt, is switched and rolled back, and nothing is lost."""
 
-import threading
-
 from harness import ask_colour, connect, wait_for, web
+from switching import switch_while_asked
 
 
 def start_two_pools(daemon, origins, **options):
@@ -54,26 +53,9 @@ def test_asking_for_what_already_is_changes_nothing(daemon, origins):
 
 def test_no_connection_begun_after_the_acknowledgement_reaches_the_old_pool(daemon, origins):
     server = start_two_pools(daemon, origins)
-    wrong, asked = [], 0
-    stop = threading.Event()
-    background = [threading.Thread(target=lambda: [ask_colour(server.port) for _ in iter(stop.is_set, True)])
-                  for _ in range(2)]
-    for thread in background:
-        thread.start()
-    try:
-        for turn in range(40):
-            pool = ("green", "blue")[turn % 2]
-            server.switch(pool)
-            for _ in range(5):
-                asked += 1
-                colour = ask_colour(server.port)
-                if colour != pool:
-                    wrong.append((turn, pool, colour))
-    finally:
-        stop.set()
-        for thread in background:
-            thread.join()
-    assert asked == 200 and not wrong
+    misled, meanwhile = switch_while_asked(server)
+    assert not misled
+    assert set(meanwhile) == {"blue", "green"}, "one was lost"
 
 
 def test_a_pool_below_min_healthy_is_refused_with_reasons_and_can_be_waived(daemon, origins):

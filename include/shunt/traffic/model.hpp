@@ -91,8 +91,8 @@ struct SocketOptions {
   // connected; whole seconds, off: at once.
   base::Duration defer_accept = base::kOff;
   bool fast_open = false;  // TCP_FASTOPEN on the listeners; never towards nodes (adr/0002)
-  CongestionName client_congestion;  // TCP_CONGESTION
-  CongestionName node_congestion;
+  CongestionName client_congestion{};  // TCP_CONGESTION
+  CongestionName node_congestion{};
 
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };

@@ -61,11 +61,10 @@ traffic::CongestionName reno() {
 }
 
 TEST(SocketOptions, AreOnTheListenersOfAllWorkers) {
-  const auto made = open_listen_sockets(model_with({.defer_accept = 10 * base::kSecond,
-                                                    .fast_open = true,
-                                                    .client_congestion = reno(),
-                                                    .node_congestion = {}}),
-                                        2, {});
+  const auto made = open_listen_sockets(
+      model_with(
+          {.defer_accept = 10 * base::kSecond, .fast_open = true, .client_congestion = reno()}),
+      2, {});
   ASSERT_TRUE(made) << made.error().message;
   ASSERT_EQ(made->by_worker.size(), 2U);
   for (const auto& worker : made->by_worker) {
@@ -103,10 +102,7 @@ struct Handed {
 };
 
 TEST(SocketOptions, AreOnSocketsThatWereHandedOver) {
-  Handed handed({.defer_accept = base::kSecond,
-                 .fast_open = true,
-                 .client_congestion = reno(),
-                 .node_congestion = {}});
+  Handed handed({.defer_accept = base::kSecond, .fast_open = true, .client_congestion = reno()});
   ASSERT_TRUE(handed.open());
   EXPECT_EQ(option(handed.own.get(), TCP_DEFER_ACCEPT), 1);
   EXPECT_EQ(option(handed.own.get(), TCP_FASTOPEN), base::kFastOpensPending);
@@ -141,39 +137,41 @@ TEST(SocketOptions, ACongestionControlThatAListenerCannotHaveIsAnErrorOfTheStart
   EXPECT_THAT(made.error().message, HasSubstr("cannot set congestion no_such_thing on 127.0.0.1"));
 }
 
+// A client that was answered through a service with these options.
+struct Answered {
+  Node node{echo};
+  Plane plane;
+  Socket client;
+
+  explicit Answered(const traffic::SocketOptions& sockets)
+      : plane({{node.address()}}, {.sockets = sockets}), client(plane.client()) {
+    EXPECT_TRUE(client.send("x"));
+    EXPECT_EQ(client.read(1), "x");
+  }
+  [[nodiscard]] std::string client_congestion() const {
+    return congestion(socket_to(local_address(client.fd())));
+  }
+  [[nodiscard]] std::string node_congestion() const {
+    return congestion(socket_to(node.address()));
+  }
+};
+
 TEST(Congestion, OfClientsIsThatOfAcceptedSocketsAlone) {
-  Node node(echo);
-  Options options;
-  options.sockets.client_congestion = reno();
-  Plane plane({{node.address()}}, options);
-  Socket client = plane.client();
-  ASSERT_TRUE(client.send("x"));
-  ASSERT_EQ(client.read(1), "x");
-  EXPECT_EQ(congestion(socket_to(local_address(client.fd()))), "reno");
-  EXPECT_EQ(congestion(socket_to(node.address())), machines_congestion());
+  const Answered one({.client_congestion = reno()});
+  EXPECT_EQ(one.client_congestion(), "reno");
+  EXPECT_EQ(one.node_congestion(), machines_congestion());
 }
 
 TEST(Congestion, OfNodesIsThatOfConnectsAlone) {
-  Node node(echo);
-  Options options;
-  options.sockets.node_congestion = reno();
-  Plane plane({{node.address()}}, options);
-  Socket client = plane.client();
-  ASSERT_TRUE(client.send("x"));
-  ASSERT_EQ(client.read(1), "x");
-  EXPECT_EQ(congestion(socket_to(local_address(client.fd()))), machines_congestion());
-  EXPECT_EQ(congestion(socket_to(node.address())), "reno");
+  const Answered one({.node_congestion = reno()});
+  EXPECT_EQ(one.client_congestion(), machines_congestion());
+  EXPECT_EQ(one.node_congestion(), "reno");
 }
 
 // Gone since the start, or a node on a Unix socket.
 TEST(Congestion, ThatTheKernelDoesNotTakeDoesNotFailAConnect) {
-  Node node(echo);
-  Options options;
-  options.sockets.node_congestion = traffic::CongestionName("no_such_thing");
-  Plane plane({{node.address()}}, options);
-  Socket client = plane.client();
-  ASSERT_TRUE(client.send("x"));
-  EXPECT_EQ(client.read(1), "x");
+  const Answered one({.node_congestion = traffic::CongestionName("no_such_thing")});
+  EXPECT_EQ(one.node_congestion(), machines_congestion());
 }
 
 Options deferring() {
