@@ -25,6 +25,8 @@ void write_process(JsonWriter& json, const control::ProcessStatus& process) {
   json.field("workers", process.workers);
   json.field("capacity", process.capacity);
   json.field("features", process.features);
+  json.field("busy_poll", process.busy_poll);
+  json.field("busy_poll_held", process.busy_poll_held);
   json.field("revision", process.revision);
   json.field("connections", process.connections);
   json.end_object();

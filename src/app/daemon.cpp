@@ -112,7 +112,7 @@ class Daemon {
   std::unique_ptr<observe::Metrics> metrics_;  // before admin_, which scrapes it
   admin::AdminServer admin_;
   proxy::Capacity capacity_;
-  std::string cpu_quota_;  // the file that bounds our CPU time, where busy_poll is off for it
+  BusyPollVerdict busy_poll_;
   std::unique_ptr<control::Persister> persister_;
   std::unique_ptr<proxy::DataPlane> data_plane_;
   std::unique_ptr<control::ControlPlane> control_;
@@ -160,14 +160,13 @@ base::Status Daemon::start(bool reset_state) {
   const auto capacity = proxy::claim_capacity(config_.connections_max, footprint);
   if (!capacity) return tl::unexpected(capacity.error());
   capacity_ = *capacity;
-  // A process with a quota would be stopped for what it watched.
-  if (config_.busy_poll.mode == proxy::BusyPollMode::kAuto) cpu_quota_ = cpu_quota();
-  if (!cpu_quota_.empty()) config_.busy_poll.mode = proxy::BusyPollMode::kOff;
+  busy_poll_ = judge_busy_poll(config_.busy_poll, workers, usable_cpus(), cpu_quota());
   auto data_plane = proxy::DataPlane::start({.workers = workers,
                                              .connections_max = capacity_.connections,
                                              .pin_workers = workers <= usable_cpus(),
                                              .accept_bursts = capacity_.accept_bursts,
-                                             .busy_poll = config_.busy_poll},
+                                             .busy_poll = config_.busy_poll,
+                                             .busy_poll_hold = busy_poll_.hold},
                                             config_.model, std::move(*inherited),
                                             control::initial_root(config_.model, *restored));
   if (!data_plane) return tl::unexpected(data_plane.error());
@@ -232,8 +231,7 @@ void Daemon::announce() {
       plural(data_plane_->workers(), "worker") + ", room for " +
       plural(capacity_.connections, "connection") + " (" + std::to_string(capacity_.descriptors) +
       " descriptors)" + words_on_ports(config_.model, local_port_range(), capacity_.connections) +
-      words_on_kernel(data_plane_->features()) +
-      (cpu_quota_.empty() ? "" : "; busy_poll is off: CPU time is limited by " + cpu_quota_);
+      words_on_kernel(data_plane_->features()) + busy_poll_.words;
   control::Event event;
   event.type = "started";
   event.message = text;

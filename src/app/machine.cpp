@@ -169,6 +169,22 @@ std::string cpu_quota() {
   return cpu_quota(content("/proc/self/cgroup"), content);
 }
 
+BusyPollVerdict judge_busy_poll(const proxy::BusyPollSetting& setting, std::uint32_t workers,
+                                std::uint32_t cpus, const std::string& quota) {
+  using proxy::BusyPollHold;
+  if (setting.mode != proxy::BusyPollMode::kAuto) return {};
+  // A process with a quota would be stopped for what it watched.
+  if (!quota.empty()) {
+    return {BusyPollHold::kCpuQuota, "; busy_poll is off: CPU time is limited by " + quota};
+  }
+  if (workers > cpus) {
+    return {BusyPollHold::kManyWorkers,
+            "; busy_poll is off: " + counted(workers, "worker", "workers") + " on " +
+                counted(cpus, "CPU", "CPUs")};
+  }
+  return {};
+}
+
 std::string words_on_kernel(std::string_view features) {
   const auto has = [features](std::string_view name) {
     return features.find(name) != std::string_view::npos;

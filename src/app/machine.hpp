@@ -11,6 +11,7 @@
 
 #include "shunt/base/endpoint.hpp"
 #include "shunt/control/config.hpp"
+#include "shunt/proxy/busy_poll_hold.hpp"
 #include "shunt/traffic/model.hpp"
 
 namespace shunt::app {
@@ -56,6 +57,16 @@ struct PortBound {
                                     const std::function<std::string(const std::string&)>& read);
 // What of the machine's there is now.
 [[nodiscard]] std::string cpu_quota();
+
+// What holds busy_poll: auto off for as long as the process runs.
+struct BusyPollVerdict {
+  proxy::BusyPollHold hold = proxy::BusyPollHold::kNone;
+  std::string words;  // for the start-up line
+};
+// cpus: that the process may use. quota: as cpu_quota() says.
+[[nodiscard]] BusyPollVerdict judge_busy_poll(const proxy::BusyPollSetting& setting,
+                                              std::uint32_t workers, std::uint32_t cpus,
+                                              const std::string& quota);
 
 // features: DataPlane::features(). What is missing below Linux 6.1 and what that costs.
 [[nodiscard]] std::string words_on_kernel(std::string_view features);

@@ -154,6 +154,7 @@ class ControlPlaneImpl final : public ControlPlane {
     process.workers = parts_.data_plane.workers();
     process.capacity = parts_.capacity;
     process.features = parts_.data_plane.features();
+    describe_busy_poll(parts_.config.busy_poll, parts_.data_plane, process);
     process.revision = switchboard_.revision();
     process.retained_roots = static_cast<std::uint32_t>(switchboard_.retained());
     process.durable = switchboard_.ledger().durable();

@@ -1,9 +1,12 @@
 #include "src/control/status_report.hpp"
 
+#include <array>
 #include <utility>
 
+#include "shunt/base/units.hpp"
 #include "src/control/gates.hpp"
 #include "src/control/loads.hpp"
+#include "src/control/phrases.hpp"
 
 namespace shunt::control {
 namespace {
@@ -156,10 +159,41 @@ class AppReport {
   const traffic::ReleaseState& release_;
 };
 
+std::string text_of(const proxy::BusyPollSetting& setting) {
+  switch (setting.mode) {
+    case proxy::BusyPollMode::kOff:
+      return "off";
+    case proxy::BusyPollMode::kAuto:
+      return "auto";
+    case proxy::BusyPollMode::kAlways:
+      return base::format_duration(setting.span);
+  }
+  return {};
+}
+
 }  // namespace
 
 AppStatus app_status(const StatusSources& sources, traffic::AppId app, base::Instant now) {
   return AppReport(sources, app, now).run();
+}
+
+void describe_busy_poll(const proxy::BusyPollSetting& setting, const proxy::DataPlane& data_plane,
+                        ProcessStatus& process) {
+  const std::uint32_t workers = data_plane.workers();
+  std::array<std::uint32_t, proxy::kBusyPollHolds> held{};  // workers, by what holds them off
+  for (std::uint32_t worker = 0; worker < workers; ++worker) {
+    ++held[static_cast<std::size_t>(data_plane.busy_poll_hold(worker))];
+  }
+  std::vector<std::string> reasons;
+  for (std::size_t hold = 1; hold < held.size(); ++hold) {
+    if (held[hold] == 0) continue;
+    reasons.emplace_back(proxy::kBusyPollHoldTexts[hold].words);
+    if (held[hold] == workers) continue;
+    reasons.back() +=
+        " (" + std::to_string(held[hold]) + " of " + std::to_string(workers) + " workers)";
+  }
+  process.busy_poll = text_of(setting);
+  process.busy_poll_held = listed(reasons);
 }
 
 }  // namespace shunt::control

@@ -21,4 +21,8 @@ struct StatusSources {
 [[nodiscard]] AppStatus app_status(const StatusSources& sources, traffic::AppId app,
                                    base::Instant now);
 
+// What busy_poll is set to, and what holds workers off: "others use the CPU (1 of 2 workers)".
+void describe_busy_poll(const proxy::BusyPollSetting& setting, const proxy::DataPlane& data_plane,
+                        ProcessStatus& process);
+
 }  // namespace shunt::control

@@ -59,6 +59,7 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(WorkerHandedOver,      "shunt_worker_handed_over_total",         Counter,   "worker",               "Connections that the worker accepted and handed to one with clearly fewer") \
   ROW(WorkerRecordsDropped,  "shunt_worker_records_dropped_total",     Counter,   "worker",               "Records that the control side took too late")    \
   ROW(WorkerBusyPoll,        "shunt_worker_busy_poll_seconds_total",   Counter,   "worker",               "Time of watching for work in the place of sleeping (busy_poll)") \
+  ROW(WorkerBusyPollHeld,    "shunt_worker_busy_poll_held",            Gauge,     "worker reason",        "1 for what holds the worker off from watching (busy_poll: auto), else 0") \
   ROW(WorkerRelays,          "shunt_worker_connections",               Gauge,     "worker",               "Connections that the worker holds")              \
   ROW(AccessLogLines,        "shunt_access_log_lines_total",           Counter,   "",                     "Access log lines written")                       \
   ROW(AccessLogDropped,      "shunt_access_log_lines_dropped_total",   Counter,   "",                     "Access log lines that a full or unwritable file cost") \

@@ -2,6 +2,7 @@
 // while they count on: each number is right, and two of them may be a moment apart.
 #include <string>
 
+#include "shunt/proxy/busy_poll_hold.hpp"
 #include "shunt/proxy/close_cause.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "src/observe/metrics_collect.hpp"
@@ -90,6 +91,11 @@ void collect_workers(MetricsSet& set, const proxy::DataPlane& data_plane) {
     set.add(Metric::kWorkerRecordsDropped, {worker}, counters.records_dropped.get());
     set.add(Metric::kWorkerBusyPoll, {worker},
             static_cast<double>(counters.watched_ns.get()) / 1e9);
+    const auto held = static_cast<std::size_t>(data_plane.busy_poll_hold(index));
+    for (std::size_t hold = 1; hold < proxy::kBusyPollHolds; ++hold) {
+      set.add(Metric::kWorkerBusyPollHeld, {worker, proxy::kBusyPollHoldTexts[hold].label},
+              std::uint64_t{hold == held});
+    }
     set.add(Metric::kWorkerRelays, {worker}, counters.relays.get());
   }
 }

@@ -13,6 +13,7 @@ void CpuWatch::note(const CpuSample& sample) noexcept {
     const base::Duration tasks = sample.tasks - before_->tasks;
     const base::Duration others = tasks - std::min(tasks, own);
     const std::uint64_t percent = others * 100 / passed;
+    known_ = true;
     shared_ = shared_ ? percent > kSharedToPercent : percent >= kSharedFromPercent;
   }
   before_ = sample;

@@ -24,6 +24,7 @@ class CpuWatch {
   // shared.
   void note(const CpuSample& sample) noexcept;
   [[nodiscard]] bool shared() const noexcept { return shared_; }
+  [[nodiscard]] bool known() const noexcept { return known_; }
 
  private:
   // Apart, so that it does not go on and off around one share. Times of the kernel's accounting are
@@ -32,6 +33,7 @@ class CpuWatch {
   static constexpr std::uint64_t kSharedToPercent = 10;
 
   std::optional<CpuSample> before_;
+  bool known_ = false;
   bool shared_ = true;
 };
 

@@ -32,6 +32,12 @@ std::string read_proc_stat() {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+BusyPollSetting in_force(const DataPlaneOptions& options) noexcept {
+  return options.busy_poll_hold == BusyPollHold::kNone
+             ? options.busy_poll
+             : BusyPollSetting{.mode = BusyPollMode::kOff};
+}
+
 class ThreadedDataPlane final : public DataPlane {
  public:
   ThreadedDataPlane(const DataPlaneOptions& options, const traffic::Model& model,
@@ -66,8 +72,9 @@ class ThreadedDataPlane final : public DataPlane {
                                       .connections_max = options.connections_max,
                                       .spilled_bytes_max = options.spilled_bytes_max,
                                       .features = *features,
-                                      .busy_poll = options.busy_poll};
-    busy_poll_ = options.busy_poll.mode;
+                                      .busy_poll = in_force(options)};
+    busy_poll_ = common.busy_poll.mode;
+    busy_poll_hold_ = options.busy_poll_hold;
     const std::vector<int> cpus = options.pin_workers ? usable_cpus() : std::vector<int>{};
     for (std::uint32_t index = 0; index < options.workers; ++index) {
       threads_.push_back(std::make_unique<WorkerThread>(index, common));
@@ -100,6 +107,9 @@ class ThreadedDataPlane final : public DataPlane {
     const std::string text = read_proc_stat();
     for (auto& worker : threads_) worker->look_at_cpu(text);
   }
+  BusyPollHold busy_poll_hold(std::uint32_t worker) const noexcept override {
+    return busy_poll_ == BusyPollMode::kAuto ? threads_[worker]->busy_poll_hold() : busy_poll_hold_;
+  }
   bool send(std::uint32_t worker, const Request& request) noexcept override {
     return threads_[worker]->send(request);
   }
@@ -127,7 +137,8 @@ class ThreadedDataPlane final : public DataPlane {
   Publication publication_;
   Peers peers_;
   base::UniqueFd adoption_;
-  BusyPollMode busy_poll_ = BusyPollMode::kOff;
+  BusyPollMode busy_poll_ = BusyPollMode::kOff;  // in force
+  BusyPollHold busy_poll_hold_ = BusyPollHold::kNone;
   std::vector<std::vector<base::Endpoint>> listening_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;  // the first to go
 };

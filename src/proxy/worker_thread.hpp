@@ -10,6 +10,7 @@
 
 #include "shunt/base/result.hpp"
 #include "shunt/base/unique_fd.hpp"
+#include "shunt/proxy/busy_poll_hold.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/uring/features.hpp"
 #include "src/proxy/cpu_watch.hpp"
@@ -55,6 +56,11 @@ class WorkerThread {
   void wake() noexcept;
   // For busy_poll: auto. One thread, once a second or so; proc_stat: the text of /proc/stat now.
   void look_at_cpu(std::string_view proc_stat) noexcept;
+  // What it saw; the same thread.
+  [[nodiscard]] BusyPollHold busy_poll_hold() const noexcept {
+    if (!cpu_watch_.known()) return BusyPollHold::kCpuUnknown;
+    return cpu_watch_.shared() ? BusyPollHold::kCpuShared : BusyPollHold::kNone;
+  }
   // One sender's thread. False: full.
   [[nodiscard]] bool send(const Request& request) noexcept;
   [[nodiscard]] bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }

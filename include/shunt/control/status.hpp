@@ -100,6 +100,8 @@ struct ProcessStatus {
   std::uint32_t workers = 0;
   std::uint32_t capacity = 0;  // connections
   std::string features;        // io_uring features in use
+  std::string busy_poll;       // as configured: "auto", "off", or a duration
+  std::string busy_poll_held;  // why workers do not watch in auto; empty where all may
   traffic::Revision revision = 0;
   std::uint32_t retained_roots = 0;  // replaced roots that a worker may still read
   bool durable = true;               // the decisions in force are on disk

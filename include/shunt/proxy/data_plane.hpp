@@ -11,6 +11,7 @@
 #include "shunt/base/limits.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/base/unique_fd.hpp"
+#include "shunt/proxy/busy_poll_hold.hpp"
 #include "shunt/proxy/busy_poll_setting.hpp"
 #include "shunt/proxy/counters.hpp"
 #include "shunt/proxy/mailbox.hpp"
@@ -34,6 +35,7 @@ struct DataPlaneOptions {
   bool accept_bursts = true;          // Capacity has whether descriptors allow it
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;  // of each worker
   BusyPollSetting busy_poll{.mode = BusyPollMode::kOff};   // kAuto needs watch_cpus() and pinning
+  BusyPollHold busy_poll_hold = BusyPollHold::kNone;       // else kAuto is as kOff
 };
 
 // What the machine lets this process hold (rule 17 of the data path).
@@ -83,6 +85,11 @@ class DataPlane {
   // Looks whether others use the workers' CPUs, for busy_poll: auto. Control thread only, once a
   // second or so; reads /proc/stat.
   virtual void watch_cpus() {}
+  // What holds busy_poll: auto off at this worker now; kNone as well for other settings. Control
+  // thread only.
+  [[nodiscard]] virtual BusyPollHold busy_poll_hold(std::uint32_t /*worker*/) const noexcept {
+    return BusyPollHold::kNone;
+  }
   // False when the worker's mailbox is full: try again later. Control thread only.
   [[nodiscard]] virtual bool send(std::uint32_t worker, const Request& request) noexcept = 0;
   [[nodiscard]] virtual const WorkerCounters& counters(std::uint32_t worker) const noexcept = 0;

@@ -174,6 +174,8 @@ TEST(StatusJson, IsAsDocumented) {
                       .workers = 2,
                       .capacity = 9900,
                       .features = "f",
+                      .busy_poll = "auto",
+                      .busy_poll_held = "others use the CPU",
                       .revision = 7,
                       .connections = 12};
   control::NodeStatus node;
@@ -211,7 +213,8 @@ TEST(StatusJson, IsAsDocumented) {
   expect_json(to_json(snapshot), R"({
     "process": {"version": "0.1.0", "pid": 1, "started": "1970-01-01T00:00:00.000Z",
       "config": "/etc/shunt.yaml", "phase": "ready", "phase_reason": "", "workers": 2, "capacity": 9900,
-      "features": "f", "revision": 7, "connections": 12},
+      "features": "f", "busy_poll": "auto", "busy_poll_held": "others use the CPU", "revision": 7,
+      "connections": 12},
     "apps": [{"name": "web", "active": "green", "epoch": 2, "adopted": true, "last": "switch", "last_receipt": null,
       "recovered_unacknowledged": false, "rollback_to": "blue", "rollback_why_not": "",
       "balance": "round_robin",

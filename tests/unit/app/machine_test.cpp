@@ -161,6 +161,25 @@ TEST(CpuQuota, IsFoundBesideHierarchiesOfVersionOne) {
   EXPECT_EQ(quota_with({{group, "1 2\n"}}, "4:memory:/a\n0::/pods\n1:name=systemd:/b\n"), group);
 }
 
+TEST(BusyPoll, IsHeldOffForGoodByAQuotaAndByMoreWorkersThanCpus) {
+  using proxy::BusyPollHold;
+  const proxy::BusyPollSetting automatic;
+  const std::string quota = "/sys/fs/cgroup/cpu.max";
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 2, "").hold, BusyPollHold::kNone);
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 2, "").words, "");
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 2, quota).hold, BusyPollHold::kCpuQuota);
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 1, quota).words,
+            "; busy_poll is off: CPU time is limited by " + quota);
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 1, "").hold, BusyPollHold::kManyWorkers);
+  EXPECT_EQ(judge_busy_poll(automatic, 2, 1, "").words, "; busy_poll is off: 2 workers on 1 CPU");
+}
+
+TEST(BusyPoll, ThatIsNotAutomaticIsHeldOffByNothing) {
+  const proxy::BusyPollSetting always{.mode = proxy::BusyPollMode::kAlways, .span = 1000};
+  EXPECT_EQ(judge_busy_poll(always, 2, 1, "/quota").hold, proxy::BusyPollHold::kNone);
+  EXPECT_EQ(judge_busy_poll(always, 2, 1, "/quota").words, "");
+}
+
 TEST(Kernel, BelowTheFloorIsToldWithWhatThatCosts) {
   EXPECT_EQ(words_on_kernel("defer_taskrun single_issuer registered_ring multishot_accept"), "");
   EXPECT_EQ(

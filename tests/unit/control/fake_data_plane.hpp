@@ -20,6 +20,7 @@ struct FakeWorker {
   bool answers = true;  // its mailbox
   bool full = false;    // its mailbox takes nothing
   bool has_ended = false;
+  proxy::BusyPollHold busy_poll_hold = proxy::BusyPollHold::kNone;
   traffic::Revision revision = 1;
   std::uint64_t matches = 0;  // relays that a CloseRelays or Survey finds
   std::uint32_t marks = 0;    // relays of each node that a Survey finds marked; set by CloseRelays
@@ -125,6 +126,9 @@ class FakeDataPlane final : public proxy::DataPlane {
       outcomes.pop_front();
     }
     return count;
+  }
+  [[nodiscard]] proxy::BusyPollHold busy_poll_hold(std::uint32_t index) const noexcept override {
+    return worker[index].busy_poll_hold;
   }
   [[nodiscard]] bool ended(std::uint32_t index) const noexcept override {
     return worker[index].has_ended;

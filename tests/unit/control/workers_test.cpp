@@ -68,6 +68,28 @@ TEST(Watchdog, AWorkerThatDoesNotAnswerIsNotAlive) {
   EXPECT_TRUE(rig.plane->not_ready_because().empty());
 }
 
+TEST(BusyPoll, IsShownAsConfiguredWithWhatHoldsWorkersOff) {
+  ControlRig rig;
+  rig.config.busy_poll = {};
+  rig.start();
+  const auto process = [&] { return rig.plane->status().process; };
+  EXPECT_EQ(process().busy_poll, "auto");
+  EXPECT_EQ(process().busy_poll_held, "");
+  using proxy::BusyPollHold;
+  rig.data_plane->worker[1].busy_poll_hold = BusyPollHold::kCpuShared;
+  EXPECT_EQ(process().busy_poll_held, "others use the CPU (1 of 2 workers)");
+  rig.data_plane->worker[0].busy_poll_hold = BusyPollHold::kCpuUnknown;
+  EXPECT_EQ(process().busy_poll_held,
+            "it is not known yet whether others use the CPU (1 of 2 workers), "
+            "others use the CPU (1 of 2 workers)");
+  for (auto& worker : rig.data_plane->worker) worker.busy_poll_hold = BusyPollHold::kCpuQuota;
+  EXPECT_EQ(process().busy_poll_held, "a control group limits the CPU time");
+  rig.config.busy_poll = {.mode = proxy::BusyPollMode::kAlways, .span = 50 * base::kMicrosecond};
+  EXPECT_EQ(process().busy_poll, "50us");
+  rig.config.busy_poll = {.mode = proxy::BusyPollMode::kOff};
+  EXPECT_EQ(process().busy_poll, "off");
+}
+
 TEST(Connections, AreListedWithNamesOldestFirst) {
   ControlRig rig;
   rig.start();

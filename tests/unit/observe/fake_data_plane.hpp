@@ -27,6 +27,7 @@ class FakeDataPlane final : public proxy::DataPlane {
     const std::scoped_lock lock(mutex_);
     ends_[worker].push_back(end);
   }
+  proxy::BusyPollHold second_worker = proxy::BusyPollHold::kNone;  // what holds its busy_poll off
   proxy::WorkerCounters& worker(std::uint32_t index) { return *counters_[index]; }
 
   std::uint32_t workers() const noexcept override {
@@ -52,6 +53,9 @@ class FakeDataPlane final : public proxy::DataPlane {
   proxy::Publication& publication() noexcept override { base::check_failed("fake", 0, "unused"); }
   void wake(traffic::Revision) noexcept override {}
   bool send(std::uint32_t, const proxy::Request&) noexcept override { return false; }
+  proxy::BusyPollHold busy_poll_hold(std::uint32_t worker) const noexcept override {
+    return worker == 1 ? second_worker : proxy::BusyPollHold::kNone;
+  }
   bool ended(std::uint32_t) const noexcept override { return true; }
   std::string features() const override { return "fake"; }
   const std::vector<std::vector<base::Endpoint>>& listening() const noexcept override {

@@ -96,6 +96,18 @@ TEST_F(MetricsTest, SumsWhatTheWorkersCounted) {
   EXPECT_EQ(value(exposition, "shunt_worker_turns_total", R"({worker="1"})"), 9);
 }
 
+TEST_F(MetricsTest, ShowWhatHoldsBusyPollOffByWorker) {
+  controller_.workers.second_worker = proxy::BusyPollHold::kCpuShared;
+  const Exposition exposition = scrape();
+  const auto held = [&](const std::string& labels) {
+    return value(exposition, "shunt_worker_busy_poll_held", labels);
+  };
+  EXPECT_EQ(held(R"({worker="1",reason="cpu_shared"})"), 1);
+  EXPECT_EQ(held(R"({worker="1",reason="cpu_quota"})"), 0);
+  EXPECT_EQ(held(R"({worker="0",reason="cpu_shared"})"), 0);
+  EXPECT_EQ(exposition.families.at("shunt_worker_busy_poll_held").samples.size(), 2U * 4);
+}
+
 TEST_F(MetricsTest, CountsHowLongPoolsTookToDrain) {
   meter_.drained(1, 0, 90 * base::kSecond);
   const Exposition exposition = scrape();

@@ -29,6 +29,10 @@ class Watched {
 TEST(CpuWatch, CountsAsSharedUntilItIsKnown) {
   EXPECT_TRUE(CpuWatch().shared());
   EXPECT_TRUE(Watched().watch.shared());
+  EXPECT_FALSE(Watched().watch.known());
+  Watched watched;
+  watched.after(0, 0);
+  EXPECT_TRUE(watched.watch.known());
 }
 
 TEST(CpuWatch, AWorkerAloneSharesWithNobody) {
