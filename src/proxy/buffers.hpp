@@ -124,6 +124,7 @@ class Buffers {
     pipe.starved_next = kNobody;
     pipe.starved_previous = last_;
     const std::uint32_t entry = entry_of(relay, source);
+    if (first_ == kNobody) full_ = false;  // that was another shortage
     (last_ == kNobody ? first_ : pipe_of(last_).starved_next) = entry;
     last_ = entry;
   }
@@ -153,10 +154,7 @@ class Buffers {
   [[nodiscard]] Relay* surplus() noexcept {
     if (first_ == kNobody || shard_.now - looked_at_ < kReliefPause) return nullptr;
     looked_at_ = shard_.now;
-    if (spilled_bytes_ + shard_.kernel.buffer_bytes() <= shard_.setup.spilled_bytes_max ||
-        free_ >= std::max(1U, shard_.kernel.buffer_count() / 2)) {
-      return nullptr;
-    }
+    if (!full_ || free_ >= std::max(1U, shard_.kernel.buffer_count() / 2)) return nullptr;
     Relay* newest = nullptr;
     for (Holder& holder : holders_) {
       if (holder.slot == kNobody || !stands_still(holder)) continue;
@@ -251,21 +249,21 @@ class Buffers {
   void relieve() noexcept {
     if (shard_.now - relieved_at_ < kReliefPause) return;
     relieved_at_ = shard_.now;
+    full_ = false;
     for (const Holder& holder : holders_) {
       if (holder.slot == kNobody) continue;
       Relay& relay = shard_.relays.at(holder.slot);
       Pipe& pipe = relay.from(holder.source);
-      if (pipe.state == PipeState::kHolding) {
+      if (spilled_bytes_ + left_to_send(pipe) > shard_.setup.spilled_bytes_max) {
+        full_ = true;
+      } else if (pipe.state == PipeState::kHolding) {
         spill(pipe);
       } else if (pipe.state == PipeState::kSending && !pipe.reclaiming &&
                  relay.state == RelayState::kEstablished &&
-                 shard_.now - pipe.since >= kStuckAfter &&
-                 spilled_bytes_ + left_to_send(pipe) <= shard_.setup.spilled_bytes_max) {
+                 shard_.now - pipe.since >= kStuckAfter) {
         pipe.reclaiming = true;
         const Side destination = other(holder.source);
-        shard_.kernel.cancel_tag(shard_.tag(send_of(destination), relay),
-                                 shard_.tag(cancel_of(destination), relay));
-        ++relay.socket(destination).in_flight;
+        shard_.cancel(relay, destination, send_of(destination));
       }
     }
   }
@@ -276,6 +274,7 @@ class Buffers {
   std::uint32_t free_;
   base::OwnLinesVector<Holder> holders_;  // by BufferId
   std::size_t spilled_bytes_ = 0;
+  bool full_ = false;  // at the latest look, what some pipe has did not fit within the bound
   base::Instant relieved_at_ = 0;
   base::Instant looked_at_ = 0;
   std::uint32_t first_ = kNobody;  // the queue of starved pipes: relay slot * 2 + source

@@ -1,16 +1,16 @@
 // Pipe: the rules of one direction of a connection, as a pure machine: what happened goes in, what
-// to do next comes out. At most one buffer of bytes is between reading and delivering, so a slow
-// reader stops its own sender and nobody else.
+// to do next comes out. One buffer of bytes, and never more than three, is between reading and
+// delivering, so a slow reader stops its own sender and nobody else.
 //
 // A source that sends messages and then waits for answers is read by one multishot receive that
 // stays armed, also while its bytes are being sent. Bytes that come then are queued behind those,
 // and the receive is cancelled at once: until the cancel is through it may bring a little more, but
 // it is bounded by itself (kernel.hpp), and nothing is received again before all is sent.
 //
-//                                           bytes while sending,
-//   off ──calm source, all sent──► armed ──or none for a second──► stopping
-//    ▲                               │                               │
-//    └───────its last completion─────┴───────its last completion─────┘
+//                                        bytes while sending, none for a second,
+//   off ──calm source, all sent──► armed ──or nobody takes them──► stopping
+//    ▲                               │                                │
+//    └───────its last completion─────┴───────its last completion──────┘
 #pragma once
 
 #include <cstddef>
@@ -52,8 +52,8 @@ enum class PipeAction : std::uint8_t {
   kStopReceiving,      // cancel the multishot receive, which is stopping then
   kStarve,             // queue for a buffer
   kSend,               // send what is held
-  kSendNext,           // all of it was sent: free it, and send what is queued behind
   kSendWhenWritable,   // the same, but only once the socket is writable
+  kSendNext,           // all of it was sent: free it, and send what is queued behind
   kPassEnd,            // shut the destination's write side
   kSourceFailed,       // reset or lost; every byte read before was handed to the destination
   kDestinationFailed,  // it takes no more; what was held is void
@@ -91,9 +91,9 @@ struct Pipe {
   Multishot multishot = Multishot::kOff;
   std::uint8_t full_receives = 0;  // in a row: each filled its buffer and left more
   std::uint8_t calm_receives = 0;  // in a row: each left nothing; counted up to kCalmAfter
-  bool reclaiming = false;         // its send was cancelled to get the buffer back
+  bool more_expected = false;      // the source has more to read already, as far as is known
   bool destination_open : 1 = false;
-  bool more_expected : 1 = false;  // the source has more to read already, as far as is known
+  bool reclaiming : 1 = false;  // its send was cancelled to get the buffer back
 
   [[nodiscard]] bool holds_bytes() const noexcept { return sent < length; }
   // Held or queued.
@@ -105,10 +105,9 @@ struct Pipe {
   [[nodiscard]] bool ends_after_this() const noexcept {
     return ahead == 0 && queued == uring::kNoBuffer;
   }
-  // A receive is in flight, and no cancel of it.
+  // A receive is in flight.
   [[nodiscard]] bool receives() const noexcept {
-    return multishot == Multishot::kArmed ||
-           (state == PipeState::kReceiving && multishot == Multishot::kOff);
+    return state == PipeState::kReceiving || multishot != Multishot::kOff;
   }
   // Neither ended nor cut: more may come.
   [[nodiscard]] bool alive() const noexcept {
@@ -122,7 +121,8 @@ struct Pipe {
   [[nodiscard]] PipeAction received(std::int32_t result) noexcept;
   // The same while sending. Where result is > 0, the caller has queued the bytes.
   [[nodiscard]] PipeAction received_ahead(std::int32_t result) noexcept;
-  // After kReceive and kDestinationFailed nothing is held any more: the caller frees the memory.
+  // After kReceive, kNone and kDestinationFailed nothing is held any more: the caller frees the
+  // memory, and after the last what is queued as well.
   [[nodiscard]] PipeAction sent_some(std::int32_t result) noexcept;
   // The destination is connected.
   [[nodiscard]] PipeAction open_destination() noexcept;

@@ -62,9 +62,10 @@ struct Relay {
   std::uint8_t attempts = 0;                   // connects begun
   std::uint8_t tried_count = 0;
   bool repointed = false;
-  bool live_reserved = false;  // it counts in LiveCounts of `node`
-  bool established = false;    // it counts as established on `node`
-  bool keepalive_due = false;  // its node's socket has none yet
+  bool live_reserved = false;        // it counts in LiveCounts of `node`
+  bool established = false;          // it counts as established on `node`
+  bool keepalive_due = false;        // its node's socket has none yet
+  Side delivers_to = Side::kClient;  // delivering: who gets the reset
   std::uint32_t generation = 0;
   traffic::NodeSlot tried[base::kConnectAttemptsMax] = {};
 

@@ -107,6 +107,20 @@ struct Shard {
   [[nodiscard]] uring::Tag tag(Operation operation, const Relay& relay) const noexcept {
     return {static_cast<std::uint8_t>(operation), relays.slot_of(relay), relay.generation};
   }
+  // Cancels the relay's operation on that side, which completes all the same, as the cancel does.
+  // By tag and not by descriptor, which looks at every operation that is armed on the ring: 0.2 ms
+  // with 10,000 of them and 27 ms with 100,000, measured on 6.18, where this takes 0.6 us. Apart
+  // from its callers, which seldom come to it.
+  [[gnu::noinline]] void cancel(Relay& relay, Side side, Operation operation) noexcept {
+    ++relay.socket(side).in_flight;
+    kernel.cancel_tag(tag(operation, relay), tag(cancel_of(side), relay));
+  }
+  // Of a multishot receive. The source is received from again when the cancel is through and all
+  // was sent.
+  void stop_receiving(Relay& relay, Side source) noexcept {
+    relay.from(source).multishot = Multishot::kStopping;
+    cancel(relay, source, receive_of(source));
+  }
   [[nodiscard]] const traffic::ServiceTable& table_of(const Relay& relay) const noexcept {
     return *root->services[relay.service];
   }

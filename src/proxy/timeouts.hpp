@@ -92,15 +92,6 @@ class Timeouts {
     pipe.unsent = UINT32_MAX;
   }
 
-  // Of a multishot receive. The source is received from again when the cancel is through and all
-  // was sent.
-  void stop_receiving(Relay& relay, Side source) noexcept {
-    relay.from(source).multishot = Multishot::kStopping;
-    ++relay.socket(source).in_flight;
-    shard_.kernel.cancel_tag(shard_.tag(receive_of(source), relay),
-                             shard_.tag(cancel_of(source), relay));
-  }
-
  private:
   // So long a multishot receive that says nothing is believed that there is nothing: it may have
   // missed an end (kernel.hpp), and who is silent for longer needs none.
@@ -112,7 +103,7 @@ class Timeouts {
     Pipe& pipe = relay.from(source);
     if (waits_for_messages(pipe) && shard_.now - pipe.since >= kTrusted) {
       pipe.calm_receives = 0;
-      stop_receiving(relay, source);
+      shard_.stop_receiving(relay, source);
     }
   }
 

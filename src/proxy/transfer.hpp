@@ -44,7 +44,9 @@ class Transfer {
     Pipe& pipe = relay.from(source);
     std::int32_t result = completion.result;
     if (!completion.more) pipe.multishot = Multishot::kOff;
-    pipe.more_expected = completion.more_to_read || result == -ENOBUFS;
+    // A cancel says nothing of what is there.
+    if (result != -ECANCELED) [[likely]]
+      pipe.more_expected = completion.more_to_read || result == -ENOBUFS;
     if (pipe.state != PipeState::kReceiving) [[unlikely]]
       return received_ahead(relay, source, completion);
     if (result > 0) {
@@ -74,7 +76,8 @@ class Transfer {
     const Side source = other(destination);
     Pipe& pipe = relay.from(source);
     count(relay, source, result);
-    const bool reclaim = std::exchange(pipe.reclaiming, false);
+    const bool reclaim = pipe.reclaiming;
+    pipe.reclaiming = false;
     PipeAction action = pipe.sent_some(result);
     if (!pipe.holds_bytes() && action != PipeAction::kSendNext) {
       buffers_.release(pipe);
@@ -120,7 +123,7 @@ class Transfer {
       case PipeAction::kReceive:
         return receive(relay, source);
       case PipeAction::kStopReceiving:
-        return timeouts_.stop_receiving(relay, source);
+        return shard_.stop_receiving(relay, source);
       case PipeAction::kStarve:
         return buffers_.starve(relay, source);
       case PipeAction::kSendNext:
@@ -178,6 +181,7 @@ class Transfer {
       buffers_.drop(completion.buffer);
     }
     if (!wanted) return;
+    if (completion.result == -ENOBUFS) shard_.counters.buffer_starved.add();
     const std::int32_t result = true_end(relay, source, completion.result);
     act(relay, source, pipe.received_ahead(result), result);
   }
@@ -251,7 +255,7 @@ class Transfer {
     relay.cause = cause;
     Pipe& pipe = relay.from(source);
     buffers_.release_queued(pipe);
-    if (pipe.multishot == Multishot::kArmed) timeouts_.stop_receiving(relay, source);
+    if (pipe.multishot == Multishot::kArmed) shard_.stop_receiving(relay, source);
     switch (relay.from(destination).state) {
       case PipeState::kEnded:
         return ending_.deliver_reset(relay, source, cause);

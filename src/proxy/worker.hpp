@@ -16,6 +16,7 @@
 #include "src/proxy/ending.hpp"
 #include "src/proxy/requests.hpp"
 #include "src/proxy/shard.hpp"
+#include "src/proxy/timeouts.hpp"
 #include "src/proxy/transfer.hpp"
 
 namespace shunt::proxy {
@@ -154,7 +155,9 @@ class alignas(base::kLinePair) Worker {
   static bool ending(const Relay& relay) noexcept {
     return relay.state == RelayState::kDelivering || relay.state == RelayState::kClosing;
   }
-  void received(Relay& relay, Side source, const uring::Completion& completion) noexcept {
+  // This and sent() are on the way of every message, and a call each is a fifteenth of one.
+  [[gnu::always_inline]] void received(Relay& relay, Side source,
+                                       const uring::Completion& completion) noexcept {
     if (!completion.more) --relay.socket(source).in_flight;
     busy_poll_.active(completion.tag.slot);
     if (!ending(relay)) return transfer_.received(relay, source, completion);
@@ -165,7 +168,7 @@ class alignas(base::kLinePair) Worker {
     }
     ending_.settle(relay);
   }
-  void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
+  [[gnu::always_inline]] void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
     --relay.socket(destination).in_flight;
     if (!ending(relay)) return transfer_.sent(relay, destination, result);
     transfer_.count(relay, other(destination), result);

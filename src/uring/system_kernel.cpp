@@ -16,9 +16,14 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   auto buffers = BufferRing::create(*kernel->ring_, options.buffers, options.buffer_bytes);
   if (!buffers) return tl::unexpected(std::move(buffers.error()));
   kernel->buffers_ = std::move(*buffers);
-  if (kernel->multishot_receives() && !multishot_receives_work(*kernel->ring_, *kernel->buffers_)) {
-    kernel->ring_->do_without_multishot_receives();
+  // Without DEFER_TASKRUN the trial would tell nothing, and one could bring many small buffers
+  // within a turn.
+  base::Result<bool> works = false;
+  if (kernel->multishot_receives() && kernel->features().defer_taskrun) {
+    works = multishot_receives_work(*kernel->ring_, *kernel->buffers_);
   }
+  if (!works) return tl::unexpected(std::move(works.error()));
+  if (!*works) kernel->ring_->do_without_multishot_receives();
   return kernel;
 }
 

@@ -14,7 +14,10 @@ def switch_while_asked(server, switches=40):
 
     def ask_on():
         while not over.is_set():
-            meanwhile.append(ask_colour(server.port))
+            try:
+                meanwhile.append(ask_colour(server.port))
+            except OSError as error:
+                meanwhile.append(repr(error))
 
     background = [threading.Thread(target=ask_on) for _ in range(2)]
     for thread in background:

@@ -180,7 +180,7 @@ void Transfer<sim::EndOvertakesItsBytes>::look_ahead(Relay& relay, Side source) 
 
 // A multishot receive is not stopped, and goes on to bring what nobody takes.
 template <>
-void Timeouts<sim::ReceiveGoesOn>::stop_receiving(Relay& relay, Side source) noexcept {
+void Shard<sim::ReceiveGoesOn>::stop_receiving(Relay& relay, Side source) noexcept {
   relay.from(source).multishot = Multishot::kStopping;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "shunt/base/check.hpp"
+#include "src/proxy/shard.hpp"
 
 namespace shunt::sim {
 namespace {
@@ -17,6 +18,16 @@ constexpr int kFirstFd = 100'000;
 
 // So long nobody may rely on a multishot receive that says nothing (kernel.hpp).
 constexpr base::Duration kDeafMax = 3 * base::kSecond;
+
+// The send of what a receive brought.
+bool is_answer(uring::Tag send, uring::Tag receive) {
+  using proxy::Operation;
+  const auto to = static_cast<Operation>(receive.kind) == Operation::kReceiveClient
+                      ? Operation::kSendNode
+                      : Operation::kSendClient;
+  return send.slot == receive.slot && send.generation == receive.generation &&
+         static_cast<Operation>(send.kind) == to;
+}
 
 std::string text_of(uring::Tag tag) {
   return "kind " + std::to_string(tag.kind) + " slot " + std::to_string(tag.slot) + " generation " +
@@ -199,9 +210,9 @@ void ScriptedKernel::check_multishots() {
       violations_.add("a receive goes on while " + std::to_string(held) +
                       " buffers of what it brought wait");
     }
-    // While it sends, the end would have to wait anyhow.
+    // While what it brought is being sent, the end would have to wait anyhow.
     const bool sending = any_other(
-        [&](const Op& one) { return one.kind == OpKind::kSend && one.tag.slot == op->tag.slot; });
+        [&](const Op& one) { return one.kind == OpKind::kSend && is_answer(one.tag, op->tag); });
     if (sending) op->deaf_since = network_.now();
     if (op->deaf && network_.now() - op->deaf_since > kDeafMax) {
       violations_.add("an end that a receive has missed is not looked for");
@@ -279,8 +290,8 @@ std::size_t ScriptedKernel::reap(std::span<uring::Completion> completions) {
   std::size_t count = 0;
   while (count < completions.size() && !posted_.empty()) {
     const uring::Completion& taken = completions[count++] = posted_.front().completion;
-    for (const auto& op : ops_) {  // perhaps of a send, which has gone on until now
-      if (op->tag.slot == taken.tag.slot) op->deaf_since = network_.now();
+    for (const auto& op : ops_) {  // of a send, which has gone on until now
+      if (is_answer(taken.tag, op->tag)) op->deaf_since = network_.now();
     }
     if (taken.buffer != uring::kNoBuffer) {
       queued_ahead_ += std::count(holders_.begin(), holders_.end(), taken.tag) != 0 ? 1 : 0;

@@ -181,7 +181,7 @@ class ScriptedKernel {
     std::uint32_t sent = 0;
     std::uint32_t limit = 0;       // of a multishot receive: bytes that it still takes; else 0
     bool deaf = false;             // of one: it has missed the end
-    base::Instant deaf_since = 0;  // or since the latest completion of its relay
+    base::Instant deaf_since = 0;  // or since what it brought was sent
     bool waits = false;            // send: it found no room before and waits for some
     bool missed = false;           // poll: a disconnect happened and did not wake it
     std::uint32_t events = 0;

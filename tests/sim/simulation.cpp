@@ -24,7 +24,7 @@ Temper make_temper(Random& random) {
 ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper) {
   ScriptedKernelOptions options;
   constexpr std::uint32_t kBytes[] = {64, 256, 4096};
-  options.buffers = temper.scarce || random.one_in(8) ? 1 : 1U << (1 + random.below(4));
+  options.buffers = temper.scarce ? 1U << random.below(3) : 1U << random.below(5);
   options.buffer_bytes = kBytes[random.below(3)];
   options.descriptors = random.one_in(6) ? 3 + random.below(6) : 64;
   options.multishot = !random.one_in(4);

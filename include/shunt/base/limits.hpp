@@ -44,8 +44,9 @@ inline constexpr std::uint32_t kProbesAtOnceMax = 64;
 // Connections that a process may hold, whatever descriptors allow: reserves the address space of
 // the relays (a third of a GiB a worker, used as far as connections come).
 inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
-// Bytes for readers that stopped reading, a worker, beyond its receive buffers: at most one buffer
-// of 32 KiB each for 8,192 of them. Beyond, those that came last are closed while others starve.
+// Bytes for readers that stopped reading, a worker, beyond its receive buffers: a buffer of 32 KiB
+// each, three at most, so for 2,730 to 8,192 of them. Beyond, those that came last are closed while
+// others starve.
 inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Large buffers of a worker, for streams; beyond, they go on with the receive buffers. Their memory
 // is taken as far as streams come, at most 8 MiB, and goes back.

@@ -95,10 +95,10 @@ concept Kernel = requires(
   // something is.
   { kernel.receive(fd, flag, tag) } -> std::same_as<void>;
   // Receives as receive() does until it ends (more == false): with the end of the stream, a failure
-  // or -ENOBUFS; by a cancel; once it has taken two buffers full in all, the last receive not
-  // counted; or after any completion for the kernel's own reasons. What comes is one completion
-  // for each buffer. An end or failure that comes together with bytes may not be told before it is
-  // cancelled and another receive asks: nobody may wait for it for long. Only where
+  // or -ENOBUFS; by a cancel; with the completion by which it has brought two buffers full or more,
+  // so less than three; or after any other for the kernel's own reasons. What comes is one
+  // completion for each buffer. An end or failure that comes together with bytes may not be told
+  // before it is cancelled and another receive asks: nobody may wait for it for long. Only where
   // multishot_receives().
   { kernel.receive_multishot(fd, tag) } -> std::same_as<void>;
   { constant.multishot_receives() } -> std::same_as<bool>;

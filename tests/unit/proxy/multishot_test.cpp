@@ -174,6 +174,45 @@ TEST_F(MultishotReceive, GivesWayAlsoAfterALongSend) {
   EXPECT_FALSE(one.kernel.receives_multishot(kClient));
 }
 
+TEST_F(MultishotReceive, IsCancelledOnceWhenItsConnectionIsClosed) {
+  for (const bool sending : {false, true}) {
+    Connection idle({.idle = 900 * base::kMillisecond});
+    calm_down(idle);
+    if (sending) idle.kernel.bytes_arrive(kClient, 100);
+    idle.pass((sending ? 2500 : 950) * base::kMillisecond);  // a send is looked at first
+    EXPECT_EQ(idle.cause(), CloseCause::kIdle) << sending;
+    EXPECT_EQ(std::count(idle.kernel.cancelled.begin(), idle.kernel.cancelled.end(), kClient), 1);
+    EXPECT_EQ(idle.kernel.buffers_left(), buffers);
+  }
+}
+
+TEST_F(MultishotReceive, AResetBehindQueuedBytesIsPassedOnAfterAllOfThem) {
+  one.kernel.bytes_arrive(kClient, 100);
+  one.settle();
+  one.kernel.bytes_arrive(kClient, 70);
+  one.kernel.bytes_arrive(kClient, 50);
+  one.kernel.receive_ends(kClient, -ECONNRESET);
+  one.settle();
+  for (const std::uint32_t bytes : {100U, 70U, 50U}) {
+    EXPECT_THAT(one.kernel.closed, IsEmpty());
+    EXPECT_EQ(one.kernel.sent(kNode).size(), bytes);
+    one.kernel.bytes_are_taken(kNode);
+    one.settle();
+  }
+  EXPECT_THAT(one.kernel.reset_closed, ElementsAre(kNode));
+}
+
+TEST_F(MultishotReceive, ThatFindsNoBufferWhileBytesAreBeingSentIsAskedAgainAfterThem) {
+  one.kernel.bytes_arrive(kClient, 100);
+  one.settle();
+  one.kernel.receive_ends(kClient, -ENOBUFS);
+  one.settle();
+  EXPECT_FALSE(one.kernel.receives(kClient));
+  one.kernel.bytes_are_taken(kNode);
+  one.settle();
+  EXPECT_TRUE(one.kernel.receives(kClient));
+}
+
 TEST_F(MultishotReceive, OfAConnectionThatIsClosedIsCancelledAndItsBytesAreFreed) {
   Connection idle({.idle = base::kSecond});
   calm_down(idle);

@@ -145,14 +145,21 @@ TEST_P(KernelTest, AReceiveIntoOwnMemoryTakesOnlyWhatIsThere) {
   EXPECT_EQ(wait(kReceive).result, 0);
 }
 
-// Where the kernel has it, as it is wanted; 6.17 brought it.
-TEST_P(KernelTest, FindsOutWhetherAMultishotReceiveIsBounded) {
+// Older kernels do not bound them; of later ones not all pass the trial (receive_probe.hpp).
+TEST_P(KernelTest, HasMultishotReceivesOnlyWhereTheyAreBoundedAndWanted) {
   utsname name{};
   ASSERT_EQ(::uname(&name), 0);
   int major = 0, minor = 0;
   ASSERT_EQ(std::sscanf(name.release, "%d.%d", &major, &minor), 2);
-  const bool wanted = std::string_view(GetParam()).find("multishot_receive") == std::string::npos;
-  EXPECT_EQ(kernel->multishot_receives(), wanted && (major > 6 || (major == 6 && minor >= 17)));
+  const auto without = [](std::string_view feature) {
+    return std::string_view(GetParam()).find(feature) != std::string_view::npos;
+  };
+  const bool bounded = major > 6 || (major == 6 && minor >= 17);
+  if (!bounded || without("multishot_receive") || without("defer_taskrun")) {
+    EXPECT_FALSE(kernel->multishot_receives());
+  }
+  std::printf("multishot receives on %s: %s\n", name.release,
+              kernel->multishot_receives() ? "yes" : "no");
 }
 
 TEST_P(KernelTest, AMultishotReceiveTakesMessagesUntilItIsCancelled) {
