@@ -66,7 +66,11 @@ class Buffers {
     large_used_at_ = shard_.now;
     return true;
   }
-  [[nodiscard]] std::uint32_t large_bytes() const noexcept { return large_.bytes(); }
+  // How much a receive may take into it now.
+  [[nodiscard]] std::uint32_t large_bytes() const noexcept {
+    return shard_.crowded_turns == 0 ? large_.bytes()
+                                     : std::min(large_.bytes(), base::kLargeReceiveInCrowd);
+  }
   // For tests and simulations.
   [[nodiscard]] std::uint32_t large_taken() const noexcept { return large_.taken(); }
   // Frees what the pipe holds, if anything, but not what is queued.

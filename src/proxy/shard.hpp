@@ -99,6 +99,7 @@ struct Shard {
   const WorkerSetup& setup;
   WorkerCounters& counters;
   base::Instant now;                           // stands still within a turn
+  std::uint32_t crowded_turns = 0;             // for which it counts as crowded (limits.hpp)
   const traffic::RoutingRoot* root = nullptr;  // of this turn; null outside of one
   RelaySlab relays;
   ConnectingList connecting;

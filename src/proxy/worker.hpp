@@ -99,6 +99,11 @@ class alignas(base::kLinePair) Worker {
       if (publication().replaced(shard_.root)) [[unlikely]]
         adopt();
     }
+    if (handled > base::kCrowdedTurn) {
+      shard_.crowded_turns = base::kCrowdLasts;
+    } else if (shard_.crowded_turns != 0) {
+      --shard_.crowded_turns;
+    }
     shard_.counters.completions.add(handled);
   }
 

@@ -49,9 +49,14 @@ inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
 // others starve.
 inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Large buffers of a worker, for streams; beyond, they go on with the receive buffers. Their memory
-// is taken as far as streams come, at most 8 MiB, and goes back.
+// is taken as far as streams come, at most 32 MiB, and goes back.
 inline constexpr std::uint32_t kLargeBuffers = 32;
-inline constexpr std::uint32_t kLargeBufferBytes = 256 * 1024;
+inline constexpr std::uint32_t kLargeBufferBytes = 1024 * 1024;
+// Of which a receive takes so much in a crowd, so that nobody waits long for a stream: where one of
+// the latest turns had more to do than a few streams have.
+inline constexpr std::uint32_t kLargeReceiveInCrowd = 256 * 1024;
+inline constexpr std::uint32_t kCrowdedTurn = 16;  // completions
+inline constexpr std::uint32_t kCrowdLasts = 64;   // turns
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 // Clients of a listener that were accepted by TCP Fast Open and whose handshake is not over yet: a

@@ -86,6 +86,10 @@ class HandKernel : public QuietKernel {
   }
   // What the latest send there was to send.
   [[nodiscard]] std::span<const std::byte> sent(int fd) { return sent_[fd]; }
+  // Completions that mean nothing to the worker, but keep it busy.
+  void noise(std::uint32_t count) {
+    while (count-- != 0) completions_.push_back({.tag = {.kind = 255, .slot = UINT32_MAX}});
+  }
   void send_fails(int fd, int error) { complete(Kind::kSend, fd, -error); }
 
   // ---- The concept.

@@ -57,6 +57,16 @@ TEST(LargeBuffer, IsReadIntoAfterFullReceivesAndGoesWithTheLastByteThatWaits) {
   EXPECT_FALSE(one.kernel.receives_into_own_memory(kClient));
   EXPECT_TRUE(one.kernel.waits_first[kClient]);
 }
+TEST(LargeBuffer, IsNotFilledInACrowd) {
+  Connection one({});
+  stream(one);
+  one.kernel.noise(base::kCrowdedTurn + 1);
+  pass_on(one, kClient, kNode, 200'000, true);
+  EXPECT_EQ(one.kernel.into[kClient].size(), base::kLargeReceiveInCrowd);
+  for (std::uint32_t i = 0; i < base::kCrowdLasts; ++i) one.settle();
+  pass_on(one, kClient, kNode, 200'000, true);
+  EXPECT_EQ(one.kernel.into[kClient].size(), LargeBufferLimits{}.bytes);
+}
 TEST(LargeBuffer, IsNothingForRequestsAndAnswers) {
   Connection one({});
   for (int i = 0; i < 5; ++i) {
