@@ -65,6 +65,7 @@ using HandedOverAndKept = FaultyKernel<18>;
 using QueueIsForgotten = FaultyKernel<19>;
 using ResetAheadForgotten = FaultyKernel<20>;
 using MissedEndNotLookedFor = FaultyKernel<21>;
+using SpillForgetsTheQueue = FaultyKernel<22>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -199,6 +200,20 @@ void Buffers<sim::QueueIsAStack>::queue(Relay& relay, Side source, uring::Buffer
 template <>
 void Buffers<sim::QueueIsForgotten>::release_queued(Pipe& pipe) noexcept {
   pipe.queued = uring::kNoBuffer;
+}
+
+// Of a reader that stands still only what is being sent is set aside.
+template <>
+void Buffers<sim::SpillForgetsTheQueue>::spill(Pipe& pipe) noexcept {
+  if (pipe.buffer >= kLargeBuffer) return;
+  const std::uint32_t left = pipe.length - pipe.sent;
+  auto* memory = static_cast<std::byte*>(std::malloc(left));
+  std::memcpy(memory, pipe.data + pipe.sent, left);
+  release(pipe);
+  release_queued(pipe);
+  pipe.data = memory;
+  pipe.length = left;
+  spilled_bytes_ += left;
 }
 
 // A reset that comes while bytes are being sent is told once.
@@ -338,6 +353,10 @@ TEST(PlantedFault, BytesThatOvertakeOthersInTheQueueAreFound) {
 
 TEST(PlantedFault, QueuedBuffersThatAreNotGivenBackAreFound) {
   expect_found<QueueIsForgotten>("buffers");
+}
+
+TEST(PlantedFault, QueuedBytesThatAreNotSetAsideWithTheOthersAreFound) {
+  expect_found<SpillForgetsTheQueue>("wrong byte");
 }
 
 TEST(PlantedFault, ResetBehindBytesThatIsForgottenIsFound) {

@@ -15,8 +15,7 @@
 //      neither and touches neither.
 //   2. Operations of one descriptor complete in any order relative to each other and to cancels.
 //   3. A completion may be seen by reap() as early as directly after the call that queued it (a
-//   full
-//      queue submits), but never before that call.
+//      full queue submits), but never before that call.
 //   4. The worker never has two sends of one descriptor in flight, nor two receives, and calls
 //      send_now() and peek() of none that has one in flight.
 #pragma once

@@ -224,6 +224,47 @@ TEST_F(MultishotReceive, OfAConnectionThatIsClosedIsCancelledAndItsBytesAreFreed
   EXPECT_EQ(idle.kernel.buffers_left(), buffers);
 }
 
+// The first cancel may have found the receive at work, and then it goes on.
+TEST_F(MultishotReceive, ThatOutlivesItsCancelIsCancelledOnceMoreAtTheClose) {
+  Connection idle({.idle = base::kSecond});
+  calm_down(idle);
+  idle.kernel.cancels_miss = 1;
+  idle.kernel.bytes_arrive(kClient, 100);
+  idle.settle();
+  idle.kernel.bytes_arrive(kClient, 70);
+  idle.settle();
+  ASSERT_TRUE(idle.kernel.receives_multishot(kClient));
+  idle.pass(1500 * base::kMillisecond);
+  EXPECT_EQ(idle.cause(), CloseCause::kIdle);
+  EXPECT_THAT(idle.kernel.cancelled, ElementsAre(kClient, kClient, kNode, kNode));
+  EXPECT_EQ(idle.kernel.buffers_left(), buffers);
+}
+
+TEST_F(MultishotReceive, ThatIsCancelledDoesNotHideThatBytesWait) {
+  one.kernel.bytes_arrive(kClient, 100);
+  one.settle();
+  one.kernel.bytes_arrive(kClient, 70, true);
+  one.settle();
+  for (int i = 0; i < 2; ++i) {
+    one.kernel.bytes_are_taken(kNode);
+    one.settle();
+  }
+  EXPECT_FALSE(one.kernel.waits_first[kClient]);
+}
+
+TEST_F(MultishotReceive, AResetThatWaitsForTheReaderKeepsNoBuffers) {
+  one.kernel.bytes_arrive(kNode, 100);  // which nobody takes
+  one.settle();
+  one.kernel.queued[kNode] = 1;
+  one.kernel.receive_ends(kClient, -ECONNRESET);
+  one.settle();
+  EXPECT_THAT(one.kernel.closed, IsEmpty());
+  EXPECT_EQ(one.kernel.buffers_left(), buffers);
+  one.kernel.queued[kNode] = 0;
+  one.pass(base::kSecond);
+  EXPECT_THAT(one.kernel.reset_closed, ElementsAre(kClient, kNode));
+}
+
 TEST_F(MultishotReceive, DoesNotMoveTheTimeoutOfAReaderThatStandsStill) {
   Connection stalled({.stalled = base::kSecond});
   calm_down(stalled);
