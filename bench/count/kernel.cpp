@@ -146,6 +146,8 @@ void FakeKernel::take(const io_uring_sqe& entry) {
     case IORING_OP_READ:
       ask(Asked::kRead);  // of the wake-up, which nobody writes
       return;
+    case IORING_OP_TIMEOUT:  // the trial of a wait that gathers
+      return complete(entry.user_data, -ETIME);
     case IORING_OP_ASYNC_CANCEL:
       ask(Asked::kCancel);
       return cancel(entry);

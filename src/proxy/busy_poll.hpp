@@ -22,6 +22,7 @@ class BusyPoll {
   explicit BusyPoll(const BusyPollSetting& setting, const std::atomic<bool>* cpu_is_shared) noexcept
       : setting_(setting), cpu_is_shared_(cpu_is_shared) {}
 
+  [[nodiscard]] bool always() const noexcept { return setting_.mode == BusyPollMode::kAlways; }
   [[nodiscard]] bool on() const noexcept { return setting_.mode != BusyPollMode::kOff; }
 
   // A relay received bytes.

@@ -99,6 +99,7 @@ class alignas(base::kLinePair) Worker {
       if (publication().replaced(shard_.root)) [[unlikely]]
         adopt();
     }
+    gather_ = std::exchange(accepted_, false) && handled >= base::kGatherAfter;
     if (handled > base::kCrowdedTurn) {
       shard_.crowded_turns = base::kCrowdLasts;
     } else if (shard_.crowded_turns != 0) {
@@ -119,6 +120,7 @@ class alignas(base::kLinePair) Worker {
         wake_cancelling_ = false;
         return;
       case Operation::kAccept:
+        accepted_ = true;
         return acceptor_.accepted(completion.tag.slot, completion);
       case Operation::kCancelAccept:
         return acceptor_.cancel_returned(completion.tag.slot);
@@ -239,8 +241,15 @@ class alignas(base::kLinePair) Worker {
     // The wake-up's read is in the ring or goes there with this call, and an eventfd keeps its
     // count: a wake() between the mark and the wait is not lost.
     publication().go_offline(shard_.setup.index, followed_, !shard_.connecting.empty());
-    if (wait != uring::kNoWait && busy_poll_.on()) wait = left_after_watch(wait);
-    SHUNT_CHECK(shard_.kernel.submit_and_wait(wait) == 0);
+    const bool gathers = wait != uring::kNoWait && may_gather();
+    if (wait != uring::kNoWait && !gathers && busy_poll_.on()) wait = left_after_watch(wait);
+    SHUNT_CHECK(shard_.kernel.submit_and_wait(wait, gathers) == 0);
+  }
+
+  // Not where connects are under way: each wants its answer, and a switch has to re-point them. Nor
+  // where the operator has said what latency is worth.
+  [[nodiscard]] bool may_gather() const noexcept {
+    return gather_ && shard_.connecting.empty() && !busy_poll_.always();
   }
 
   // Before a sleep of so long: watches for what comes, where that pays. Returns how long there is
@@ -266,6 +275,8 @@ class alignas(base::kLinePair) Worker {
   // Not a local: it would be initialised each turn, which was an eighth of a message.
   std::array<uring::Completion, 16> batch_;
   traffic::Revision followed_ = 0;
+  bool accepted_ = false;  // a connection, in this turn
+  bool gather_ = false;    // the next sleep may go on until several completions are there
   bool wake_armed_ = false;
   bool wake_withdrawn_ = false;
   bool wake_cancelling_ = false;

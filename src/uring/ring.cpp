@@ -174,6 +174,8 @@ base::Status Ring::set_up(const RingOptions& options) {
   features_.no_iowait =
       options.wanted.no_iowait && (ring_.features & compat::kFeatureNoIowait) != 0;
   if (features_.no_iowait) enter_flags_ |= compat::kEnterNoIowait;
+  features_.min_wait = options.wanted.min_wait && features_.defer_taskrun &&
+                       (ring_.features & compat::kFeatureMinTimeout) != 0;
   return {};
 }
 

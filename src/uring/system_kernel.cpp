@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "src/uring/receive_probe.hpp"
+#include "src/uring/wait_probe.hpp"
 
 namespace shunt::uring {
 
@@ -24,6 +25,9 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   }
   if (!works) return tl::unexpected(std::move(works.error()));
   if (!*works) kernel->ring_->do_without_multishot_receives();
+  if (kernel->features().min_wait && !gathering_works(*kernel->ring_)) {
+    kernel->ring_->do_without_min_wait();
+  }
   return kernel;
 }
 

@@ -487,7 +487,7 @@ void ScriptedKernel::reset(int fd) {
 
 // ---- Waiting: the world goes on.
 
-int ScriptedKernel::submit_and_wait(base::Duration timeout) {
+int ScriptedKernel::submit_and_wait(base::Duration timeout, bool gather) {
   for (const auto& [fd, file] : files_) {
     if (file.held_back) violations_.add("bytes are held back, and nothing follows them");
   }
@@ -499,7 +499,7 @@ int ScriptedKernel::submit_and_wait(base::Duration timeout) {
   const base::Instant deadline =
       timeout >= kNever - network_.now() ? kNever : network_.now() + timeout;
   // Without a wait, and behind the first completion, a few more things happen all the same.
-  std::uint32_t more = random_.below(6);
+  std::uint32_t more = random_.below(gather ? 20 : 6);
   while (true) {
     if ((!posted_.empty() || timeout == uring::kNoWait) && more-- == 0) return 0;
     if (between) between();

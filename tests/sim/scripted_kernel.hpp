@@ -113,7 +113,7 @@ class ScriptedKernel {
   void cancel_tag(uring::Tag target, uring::Tag tag);
   [[nodiscard]] int ring() const noexcept { return ring_fd_; }
   void message(int ring, std::int32_t result, uring::Tag remote, uring::Tag own);
-  int submit_and_wait(base::Duration timeout);
+  int submit_and_wait(base::Duration timeout, bool gather);
   base::Duration watch(base::Duration at_most);
   [[nodiscard]] bool has_completions() const noexcept { return !posted_.empty(); }
   std::size_t reap(std::span<uring::Completion> completions);

@@ -73,6 +73,13 @@ inline constexpr std::uint32_t kBusyPollRelays = 8;
 // busy_poll: DURATION at most, in ns: a longer watch delays nothing, but it is a whole CPU.
 inline constexpr std::uint64_t kBusyPollSpanMax = 10'000'000;
 
+// After a turn with so many completions, a new connection among them, a worker sleeps until there
+// are some more than what it hands over gives at once, or for so long: who opens many connections
+// pays for each time that it wakes somebody (measured: docs/performance.md).
+inline constexpr std::uint32_t kGatherAfter = 4;
+inline constexpr std::uint32_t kGatherMore = 8;
+inline constexpr std::uint64_t kGatherSpan = 50'000;  // ns
+
 // Completions that wait for a worker. A multishot accept ends when the queue is full, so this is
 // also the most connections of a worker that are accepted and not admitted or refused yet.
 inline constexpr std::uint32_t kCompletionsQueued = 8192;

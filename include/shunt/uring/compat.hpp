@@ -12,6 +12,13 @@ namespace shunt::uring::compat {
 inline constexpr std::uint32_t kEnterNoIowait = 1U << 7;
 inline constexpr std::uint32_t kFeatureNoIowait = 1U << 17;
 
+// 6.12: a wait for several completions at a time is one for a single one after so many
+// microseconds. The field is called `min_wait_usec` there; before, what is in it is not looked at.
+inline constexpr std::uint32_t kFeatureMinTimeout = 1U << 15;
+inline void set_min_wait(io_uring_getevents_arg& argument, std::uint32_t microseconds) noexcept {
+  argument.pad = microseconds;
+}
+
 // 6.17: a multishot receive that ends by itself once it has taken so many bytes in all. The field
 // is called `optlen` there; before, a receive with something in it was refused (EINVAL).
 inline void set_receive_limit(io_uring_sqe* sqe, std::uint32_t bytes) noexcept {

@@ -20,6 +20,7 @@ namespace shunt::uring {
   ROW(multishot_accept, "multishot_accept")  /* 5.19: one accept request for many connections */   \
   ROW(multishot_receive, "multishot_receive") /* 6.17: one bounded receive for many messages */    \
   ROW(message_ring,     "message_ring")      /* 5.18: a worker hands connections to another one */ \
+  ROW(min_wait,         "min_wait")          /* 6.12: one wake-up for several completions */        \
   ROW(no_iowait,        "no_iowait")         /* 6.15: a sleeping worker is not shown as iowait */
 // clang-format on
 

@@ -136,9 +136,10 @@ concept Kernel = requires(
   { kernel.message(fd, result, tag, tag) } -> std::same_as<void>;
 
   // Hands over what is queued, and unless a completion is already there waits for one, at most
-  // `timeout` (kNoWait, kForever). May return early without a completion. 0, or -errno on what
+  // `timeout` (kNoWait, kForever). May return early without a completion. gather: a wait may go on
+  // for kGatherSpan with completions that are there, to return with several. 0, or -errno on what
   // only our own bug or lack of memory explains.
-  { kernel.submit_and_wait(timeout) } -> std::same_as<int>;
+  { kernel.submit_and_wait(timeout, flag) } -> std::same_as<int>;
   // Hands over what is queued and watches for a completion without sleeping, at most for the
   // given span; returns how much of it passed. Completions may then still need a
   // submit_and_wait() before reap() gives them.

@@ -38,6 +38,7 @@ class alignas(base::kLinePair) Ring {
   [[nodiscard]] const Features& features() const noexcept { return features_; }
   // They were found not to work.
   void do_without_multishot_receives() noexcept { features_.multishot_receive = false; }
+  void do_without_min_wait() noexcept { features_.min_wait = false; }
   [[nodiscard]] io_uring* raw() noexcept { return &ring_; }
   // Stays open beside its registration.
   [[nodiscard]] int descriptor() const noexcept { return ring_.ring_fd; }
@@ -51,8 +52,8 @@ class alignas(base::kLinePair) Ring {
 
   // Hands over what is queued; waits for a completion when there is none, at most `timeout`
   // (0: not at all; UINT64_MAX: for ever). 0 or -errno; ETIME, EINTR, EAGAIN and EBUSY are no
-  // errors.
-  int enter(base::Duration timeout) noexcept {
+  // errors. gather: one completion is not enough, if more come soon (kernel.hpp); needs min_wait.
+  int enter(base::Duration timeout, bool gather = false) noexcept {
     const std::uint32_t tail = ring_.sq.sqe_tail;
     io_uring_smp_store_release(ring_.sq.ktail, tail);
     const std::uint32_t count = queued();
@@ -63,10 +64,16 @@ class alignas(base::kLinePair) Ring {
       until.tv_nsec = static_cast<long long>(timeout % base::kSecond);
       argument.ts = reinterpret_cast<std::uint64_t>(&until);
     }
+    std::uint32_t wanted = timeout == 0 ? 0 : 1;
+    if (gather && features_.min_wait) [[unlikely]] {
+      // Without a timeout the kernel ends the wait after the minimum with nothing (6.18): a turn.
+      wanted = count + base::kGatherMore;
+      compat::set_min_wait(argument, base::kGatherSpan / base::kMicrosecond);
+    }
     // GETEVENTS even without a wait: with DEFER_TASKRUN completions are made nowhere else.
-    const int result = io_uring_enter2(static_cast<std::uint32_t>(ring_.enter_ring_fd), count,
-                                       timeout == 0 ? 0 : 1, enter_flags_,
-                                       reinterpret_cast<sigset_t*>(&argument), sizeof(argument));
+    const int result =
+        io_uring_enter2(static_cast<std::uint32_t>(ring_.enter_ring_fd), count, wanted,
+                        enter_flags_, reinterpret_cast<sigset_t*>(&argument), sizeof(argument));
     if (result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
         result == -EBUSY) {
       return 0;

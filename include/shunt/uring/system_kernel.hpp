@@ -125,7 +125,9 @@ class alignas(base::kLinePair) SystemKernel {
     sqe->user_data = own.encode();
   }
 
-  int submit_and_wait(base::Duration timeout) noexcept { return ring_->enter(timeout); }
+  int submit_and_wait(base::Duration timeout, bool gather = false) noexcept {
+    return ring_->enter(timeout, gather);
+  }
   base::Duration watch(base::Duration at_most) noexcept {
     const base::Instant began = now();
     // What was handed over may be done already: sends are, as a rule.

@@ -62,13 +62,13 @@ class CrowdKernel : public QuietKernel {
     }
     completions_.push_back({.tag = tag});
   }
-  int submit_and_wait(base::Duration timeout) {
+  int submit_and_wait(base::Duration timeout, bool gather) {
     if (one_at_a_time && accept_.armed && queued != 0) {
       --queued;
       accept_.armed = false;
       completions_.push_back({.tag = accept_.tag, .result = next_fd_++});
     }
-    return QuietKernel::submit_and_wait(timeout);
+    return QuietKernel::submit_and_wait(timeout, gather);
   }
 
   [[nodiscard]] std::uint32_t buffer_count() const { return 1; }

@@ -19,11 +19,13 @@ class QuietKernel {
   static constexpr int kWake = 4;
 
   base::Duration waited = 0;       // how long the worker wanted to sleep last
+  bool gathered = false;           // with others
   base::Duration watched_max = 0;  // how long it wanted to watch last
   base::Instant clock = 1000 * base::kSecond;
 
-  int submit_and_wait(base::Duration timeout) {
+  int submit_and_wait(base::Duration timeout, bool gather) {
     waited = timeout;
+    gathered = gather;
     return 0;
   }
   base::Duration watch(base::Duration at_most) {
