@@ -137,6 +137,7 @@ void FakeKernel::take(const io_uring_sqe& entry) {
       ask(Asked::kSend);
       return complete(entry.user_data, static_cast<int>(entry.len));
     case IORING_OP_POLL_ADD: {
+      if (!owns(entry.fd)) return complete(entry.user_data, 1);  // the trial of a wait that gathers
       ask(Asked::kPoll);
       Socket& socket = sockets_[index_of(entry.fd)];
       socket.polling = true;
@@ -146,8 +147,6 @@ void FakeKernel::take(const io_uring_sqe& entry) {
     case IORING_OP_READ:
       ask(Asked::kRead);  // of the wake-up, which nobody writes
       return;
-    case IORING_OP_TIMEOUT:  // the trial of a wait that gathers
-      return complete(entry.user_data, -ETIME);
     case IORING_OP_ASYNC_CANCEL:
       ask(Asked::kCancel);
       return cancel(entry);

@@ -160,7 +160,8 @@ class Latency:
     """Open loop on 64 connections at half of what the slowest balancer bears there. Latencies count from the
     scheduled time of a request, so what a stall delays is not hidden."""
     name, title = "latency", "latency at half load"
-    metrics = [Metric("p50_us", "p50", "us"), Metric("p99_us", "p99", "us"), Metric("p999_us", "p99.9", "us")]
+    metrics = [Metric("p50_us", "p50", "us"), Metric("p99_us", "p99", "us"), Metric("p999_us", "p99.9", "us"),
+               Metric("own_us", "own CPU", "us/request")]
 
     def estimate_s(self, scene):
         return scene.warm_up_s + scene.seconds + 0.3
@@ -178,11 +179,14 @@ class Latency:
         meter = Meter(contestant.pids, scene.stage, scene.cpus)
         counted = load.paced_requests(scene.stage, contestant.http, rate, 64, scene.warm_up_s, scene.seconds)
         spent = meter.spent()
+        # The meter runs over the warm-up, too, at the same rate.
+        paced = rate * (scene.warm_up_s + scene.seconds)
         values = {key: counted[key] for key in ("p50_us", "p99_us", "p999_us")}
         values |= {"wanted_rate": rate, "rate": counted["answered"] / scene.seconds, "errors": counted["errors"],
                    "others": spent.others}
         if spent.own_s is not None:
             values["own_busy"] = spent.own_s / spent.seconds
+            values["own_us"] = spent.own_s * 1e6 / paced
         return values
 
 

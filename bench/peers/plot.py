@@ -3,7 +3,7 @@ import math
 from html import escape
 
 _ROW = 22
-_LABEL = 300
+_LABEL = 340
 _WIDTH = 420
 _SIDE = 70
 _LIMITS = (1 / 8, 8)

@@ -22,7 +22,11 @@ class BusyPoll {
   explicit BusyPoll(const BusyPollSetting& setting, const std::atomic<bool>* cpu_is_shared) noexcept
       : setting_(setting), cpu_is_shared_(cpu_is_shared) {}
 
-  [[nodiscard]] bool always() const noexcept { return setting_.mode == BusyPollMode::kAlways; }
+  // A sleep may go on past the first completion, to return with several (kernel.hpp): where the
+  // operator has not said what latency is worth, and nobody else wants the CPU meanwhile.
+  [[nodiscard]] bool may_gather() const noexcept {
+    return setting_.mode == BusyPollMode::kAuto && !cpu_is_shared();
+  }
   [[nodiscard]] bool on() const noexcept { return setting_.mode != BusyPollMode::kOff; }
 
   // A relay received bytes.

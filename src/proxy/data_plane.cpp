@@ -126,7 +126,13 @@ class ThreadedDataPlane final : public DataPlane {
     return threads_[worker]->outbox().take_outcomes(out, max);
   }
   bool ended(std::uint32_t worker) const noexcept override { return threads_[worker]->ended(); }
-  std::string features() const override { return threads_.front()->features(); }
+  std::string features() const override {
+    uring::Features of_all = threads_.front()->features();
+    for (const auto& thread : threads_) {
+      of_all = uring::common_features(of_all, thread->features());
+    }
+    return of_all.names();
+  }
   const std::vector<std::vector<base::Endpoint>>& listening() const noexcept override {
     return listening_;
   }

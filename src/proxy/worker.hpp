@@ -246,10 +246,10 @@ class alignas(base::kLinePair) Worker {
     SHUNT_CHECK(shard_.kernel.submit_and_wait(wait, gathers) == 0);
   }
 
-  // Not where connects are under way: each wants its answer, and a switch has to re-point them. Nor
-  // where the operator has said what latency is worth.
+  // Not where connects are under way, as they are to nodes on other machines: each wants its
+  // answer, and a switch has to re-point them.
   [[nodiscard]] bool may_gather() const noexcept {
-    return gather_ && shard_.connecting.empty() && !busy_poll_.always();
+    return gather_ && shard_.connecting.empty() && busy_poll_.may_gather();
   }
 
   // Before a sleep of so long: watches for what comes, where that pays. Returns how long there is

@@ -139,7 +139,7 @@ void WorkerThread::run() noexcept {
         "no address space for " + std::to_string(setup_.connections_max) + " connections",
         "lower limits.connections, or raise ulimit -v"));
   }
-  features_ = (*kernel)->features().names();
+  features_ = (*kernel)->features();
   worker.start();
   report({});
   while (worker.turn()) {

@@ -67,7 +67,7 @@ class WorkerThread {
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] Outbox& outbox() noexcept { return outbox_; }
   // After wait_ready().
-  [[nodiscard]] const std::string& features() const noexcept { return features_; }
+  [[nodiscard]] const uring::Features& features() const noexcept { return features_; }
 
  private:
   static void* enter(void* self);
@@ -85,7 +85,7 @@ class WorkerThread {
   pthread_t thread_{};
   int cpu_ = -1;
   bool begun_ = false;
-  std::string features_;            // written before ready_
+  uring::Features features_;        // written before ready_
   base::Status outcome_;            // written before ready_
   std::atomic<bool> ready_{false};  // run() has reported
   std::atomic<bool> ended_{false};

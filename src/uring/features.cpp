@@ -13,12 +13,22 @@ std::string Features::names() const {
   return out;
 }
 
+Features common_features(const Features& one, const Features& other) noexcept {
+  Features both;
+#define SHUNT_ROW(field, name) both.field = one.field && other.field;
+  SHUNT_URING_FEATURES(SHUNT_ROW)
+#undef SHUNT_ROW
+  return both;
+}
+
 base::Result<Features> parse_disabled(std::string_view list) {
   Features features;
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    const std::string_view item = list.substr(0, comma);
+    std::string_view item = list.substr(0, comma);
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
     if (item.empty()) continue;
     bool known = false;
 #define SHUNT_ROW(field, name)          \

@@ -5,10 +5,10 @@
 
 namespace shunt::uring {
 
-// Tries one, a millisecond: where nothing came within the time for several, one must do. Kernels
-// from 6.12 on waited on for all of them, until a fix of December 2025 (commit e15cb2200b93 in 6.19
-// and in later releases of the series before), which would hold up a lone message for seconds. The
-// ring must be new, as it is afterwards. False as well where the machine was too busy to tell.
+// Tries one, a millisecond: where nothing came within the time for several, one must do. A kernel
+// that waited on for all of them (as 6.16 and 6.17 were seen to, axboe/liburing issue 1477) would
+// hold up a lone message for seconds. The ring must be new, as it is afterwards. False as well
+// where there is no descriptor for it, or the machine was too busy to tell.
 [[nodiscard]] bool gathering_works(Ring& ring) noexcept;
 
 }  // namespace shunt::uring

@@ -54,7 +54,8 @@ class Switching:
 def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
     node = free_port()
     # Without checks: the node's listener ends before the switches do.
-    config = web(health="{type: off}", blue=[f"127.0.0.1:{node}"], green=["GREEN"])
+    # So few connections that there may be a multishot accept, whatever the limit of descriptors.
+    config = web("limits: {connections: 1000}\nworkers: 1\n", health="{type: off}", blue=[f"127.0.0.1:{node}"], green=["GREEN"])
     server = daemon(config.replace('"GREEN"', f'{{name: same, address: "127.0.0.1:{node}"}}'))
     tool = subprocess.Popen([TOOL, str(server.port), str(node), str(connections), str(mean_bytes), str(parallel),
                              str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

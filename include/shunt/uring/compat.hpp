@@ -13,7 +13,8 @@ inline constexpr std::uint32_t kEnterNoIowait = 1U << 7;
 inline constexpr std::uint32_t kFeatureNoIowait = 1U << 17;
 
 // 6.12: a wait for several completions at a time is one for a single one after so many
-// microseconds. The field is called `min_wait_usec` there; before, what is in it is not looked at.
+// microseconds. The field is called `min_wait_usec` there; before, a wait with something in it was
+// refused (EINVAL).
 inline constexpr std::uint32_t kFeatureMinTimeout = 1U << 15;
 inline void set_min_wait(io_uring_getevents_arg& argument, std::uint32_t microseconds) noexcept {
   argument.pad = microseconds;

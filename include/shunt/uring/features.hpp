@@ -33,6 +33,9 @@ struct Features {
   [[nodiscard]] std::string names() const;
 };
 
+// Those that are on in both.
+[[nodiscard]] Features common_features(const Features& one, const Features& other) noexcept;
+
 // All features on, less the listed ones. An unknown name is an error that lists the known ones.
 [[nodiscard]] base::Result<Features> parse_disabled(std::string_view list);
 // From the environment variable SHUNT_URING_DISABLE; not set: all on.

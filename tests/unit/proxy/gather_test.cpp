@@ -2,6 +2,8 @@
 // nobody waits for it.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "tests/unit/proxy/hand_kernel.hpp"
 #include "tests/unit/proxy/worker_rig.hpp"
 
@@ -10,6 +12,7 @@ namespace {
 
 class Gather : public ::testing::Test {
  protected:
+  Gather() { rig.busy_poll_auto(); }
   // A turn with a new connection and so many completions in all, and what follows from it.
   void connection_comes(std::uint32_t completions) {
     rig.start();
@@ -57,6 +60,22 @@ TEST_F(Gather, NotWhereTheOperatorWantsWatching) {
   connection_comes(base::kGatherAfter);
   EXPECT_FALSE(rig.kernel.gathered);
   EXPECT_EQ(rig.kernel.watched_max, base::kMicrosecond);
+}
+
+TEST_F(Gather, NotWhereBusyPollIsOff) {
+  WorkerRig<HandKernel> off{{.connections_max = 2}};
+  off.start();
+  off.kernel.client_arrives();
+  off.kernel.noise(base::kGatherAfter);
+  ASSERT_TRUE(off->turn());
+  EXPECT_FALSE(off.kernel.gathered);
+}
+
+TEST_F(Gather, NotWhereOthersUseTheCpu) {
+  const std::atomic<bool> shared{true};
+  rig.share_cpu(shared);
+  connection_comes(base::kGatherAfter);
+  EXPECT_FALSE(rig.kernel.gathered);
 }
 
 TEST_F(Gather, NotWhereItDoesNotSleep) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,8 @@ class WorkerRig {
   void watch_before_sleep(base::Duration span) {
     setup_.busy_poll = {.mode = BusyPollMode::kAlways, .span = span};
   }
+  void busy_poll_auto() { setup_.busy_poll = {.mode = BusyPollMode::kAuto}; }
+  void share_cpu(const std::atomic<bool>& shared) { setup_.cpu_is_shared = &shared; }
   void start() {
     worker_ = std::make_unique<Worker<K>>(kernel, setup_);
     SHUNT_CHECK(worker_->ready());

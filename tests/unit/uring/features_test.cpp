@@ -12,7 +12,7 @@ TEST(Features, AreAllWantedWhenNothingIsDisabled) {
 }
 
 TEST(Features, AreSwitchedOffByName) {
-  const auto features = parse_disabled("defer_taskrun,,no_iowait");
+  const auto features = parse_disabled("defer_taskrun,, no_iowait ");
   ASSERT_TRUE(features);
   EXPECT_FALSE(features->defer_taskrun);
   EXPECT_FALSE(features->no_iowait);
@@ -20,6 +20,13 @@ TEST(Features, AreSwitchedOffByName) {
   EXPECT_EQ(features->names(),
             "single_issuer coop_taskrun registered_ring multishot_accept multishot_receive "
             "message_ring min_wait");
+}
+
+TEST(Features, OfSeveralRingsAreThoseThatAllHave) {
+  const Features without_one = *parse_disabled("multishot_receive");
+  const Features without_other = *parse_disabled("min_wait");
+  EXPECT_EQ(common_features(without_one, without_other).names(),
+            parse_disabled("multishot_receive,min_wait")->names());
 }
 
 TEST(Features, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {
