@@ -118,9 +118,11 @@ class Decider {
 
   Decided to_switch() {
     const std::string& target = name_of(resolved_.pool);
-    const traffic::ReleaseStep step = traffic::step_switch(release_, resolved_.pool);
+    const traffic::ReleaseStep step =
+        traffic::step(release_, {.verb = traffic::ReleaseVerb::kSwitch, .pool = resolved_.pool});
     if (step.verdict == traffic::ReleaseVerdict::kAlready)
       return already(target + " is live already");
+    if (step.verdict != traffic::ReleaseVerdict::kChange) return barred(step.verdict, target);
     const PoolFitness fitness =
         fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool);
     std::vector<Reason> failed = failed_switch_gates(fitness);
@@ -139,12 +141,15 @@ class Decider {
   }
 
   Decided to_roll_back() {
-    const traffic::ReleaseStep step = traffic::step_rollback(release_, resolved_.pool);
+    const traffic::ReleaseStep step =
+        traffic::step(release_, {.verb = traffic::ReleaseVerb::kRollback, .pool = resolved_.pool});
     switch (step.verdict) {
       case traffic::ReleaseVerdict::kChange:
         break;
       case traffic::ReleaseVerdict::kAlready:
         return already(name_of(release_.active) + " is live already");
+      default:
+        return barred(step.verdict, app_.name);
       case traffic::ReleaseVerdict::kNothingKept:
         return refused("there is nothing to roll back to",
                        {{"kept", "no pool is kept: " + name_of(release_.active) +
@@ -174,6 +179,12 @@ class Decider {
     }
     take(step);
     return go(target + " is live again", "would make " + target + " live again");
+  }
+
+  // By the states of pools.
+  Decided barred(traffic::ReleaseVerdict verdict, const std::string& of) {
+    const std::string why = of + " " + std::string(traffic::to_string(verdict));
+    return refused(why, {{"state", why}}, {verb_line("status")});
   }
 
   [[nodiscard]] std::string kept_names() const {

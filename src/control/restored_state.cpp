@@ -33,6 +33,32 @@ traffic::NodeSlot find_slot(const traffic::App& app, const std::string& name) {
   return traffic::kNoSlot;
 }
 
+traffic::ReleaseState fresh_release(const traffic::App& app) {
+  std::vector<bool> has_nodes;
+  has_nodes.reserve(app.pools.size());
+  for (const traffic::Pool& pool : app.pools) has_nodes.push_back(!pool.nodes.empty());
+  return traffic::initial_release(has_nodes, app.initial);
+}
+
+// The app has the active pool and all kept ones. The way back of a last switch is the top of the
+// stack.
+traffic::ReleaseState release_of(const traffic::App& app, const AppDocument& document) {
+  traffic::ReleaseState release = fresh_release(app);
+  release.epoch = document.epoch;
+  release.last = document.last;
+  release.active = find_pool(app, document.active);
+  release.pools[app.initial].state = traffic::PoolState::kStandby;
+  release.pools[release.active].state = traffic::PoolState::kActive;
+  for (const std::string& name : document.kept) {
+    release.kept.push_back(find_pool(app, name));
+    release.pools[release.kept.back()].state = traffic::PoolState::kKept;
+  }
+  if (document.last == traffic::DecisionKind::kSwitch && !release.kept.empty()) {
+    release.previous = release.kept.back();
+  }
+  return release;
+}
+
 Event recovered_event(const std::string& app, std::string message) {
   Event event;
   event.level = EventLevel::kWarn;
@@ -119,7 +145,7 @@ class Restorer {
 
   void begin_anew(const traffic::App& app) {
     RestoredApp restored;
-    restored.release.active = app.initial;
+    restored.release = fresh_release(app);
     AppDocument document;
     document.active = app.pools[app.initial].name;
     state_.document.apps[app.name] = std::move(document);
@@ -128,18 +154,14 @@ class Restorer {
 
   base::Status restore(const traffic::App& app, AppDocument& document) {
     RestoredApp restored;
-    restored.release.epoch = document.epoch;
-    restored.release.last = document.last;
-    restored.release.active = find_pool(app, document.active);
     restored.last_receipt = document.receipt;
-    if (restored.release.active == traffic::kNoPool) {
+    if (find_pool(app, document.active) == traffic::kNoPool) {
       return lacks_active_pool(app, document);
     }
     for (const std::string& name : document.kept) {
-      const traffic::PoolId pool = find_pool(app, name);
-      if (pool == traffic::kNoPool) return lacks_kept_pool(app, document, name);
-      restored.release.kept.push_back(pool);
+      if (find_pool(app, name) == traffic::kNoPool) return lacks_kept_pool(app, document, name);
     }
+    restored.release = release_of(app, document);
     restore_admin(app, document);
     if (restored.release.active != app.initial) tell_initial_differs(app, document.active);
     if (document.pending && !load_.acknowledged) document.recovered = true;

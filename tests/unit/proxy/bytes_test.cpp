@@ -190,7 +190,7 @@ TEST(Bytes, MessagesAndFloodsInTurnKeepEveryByteInOrder) {
       Socket client = Socket::connect(plane.address(), i % 2 == 0 ? 0 : 4096);
       for (int round = 0; round < 4; ++round) {
         for (int message = 0; message < 12; ++message) {
-          const std::string sent = random_bytes(static_cast<std::size_t>(100 + message));
+          const std::string sent = random_bytes(100U + static_cast<std::size_t>(message));
           ASSERT_TRUE(client.send(sent));
           ASSERT_TRUE(client.read(sent.size()) == sent);
         }

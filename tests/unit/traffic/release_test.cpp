@@ -2,10 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include <algorithm>
-#include <set>
-#include <vector>
-
 namespace shunt::traffic {
 namespace {
 
@@ -15,14 +11,45 @@ using ::testing::IsEmpty;
 constexpr PoolId kBlue = 0;
 constexpr PoolId kGreen = 1;
 constexpr PoolId kRed = 2;
+constexpr std::int64_t kSoon = 1'000;
 
+const ReleaseState kStart = initial_release({true, true, true}, kBlue);
+
+ReleaseStep ask(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool) {
+  return step(state, {.verb = verb, .pool = pool, .share = 50'000});
+}
+ReleaseVerdict verdict(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool) {
+  return ask(state, verb, pool).verdict;
+}
 ReleaseState must(const ReleaseStep& step) {
   EXPECT_EQ(step.verdict, ReleaseVerdict::kChange);
   return step.next;
 }
+ReleaseState after(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool) {
+  return must(ask(state, verb, pool));
+}
+ReleaseState live(const ReleaseState& state, PoolId pool) {
+  return after(state, ReleaseVerb::kSwitch, pool);
+}
+ReleaseState trial(const ReleaseState& state, PoolId pool) {
+  return must(step(state, {.verb = ReleaseVerb::kSwitch, .pool = pool, .confirm_by = kSoon}));
+}
+
+// ---- Switch and rollback.
+
+TEST(Release, StartsWithWhatHasNodes) {
+  const ReleaseState state = initial_release({true, false, true}, kRed);
+  EXPECT_EQ(state_of(state, kBlue), PoolState::kStandby);
+  EXPECT_EQ(state_of(state, kGreen), PoolState::kRetired);
+  EXPECT_EQ(state_of(state, kRed), PoolState::kActive);
+  EXPECT_EQ(state.pools[kBlue].generation, 1U);
+  EXPECT_EQ(state.pools[kGreen].generation, 0U);
+  EXPECT_EQ(state.pools[kRed].generation, 2U);
+  EXPECT_TRUE(is_sound(state));
+}
 
 TEST(Release, ASwitchKeepsThePoolThatIsLeft) {
-  const ReleaseStep step = step_switch(ReleaseState{}, kGreen);
+  const ReleaseStep step = ask(kStart, ReleaseVerb::kSwitch, kGreen);
   EXPECT_EQ(step.verdict, ReleaseVerdict::kChange);
   EXPECT_EQ(step.from, kBlue);
   EXPECT_EQ(step.next.epoch, 2U);
@@ -33,17 +60,17 @@ TEST(Release, ASwitchKeepsThePoolThatIsLeft) {
 }
 
 TEST(Release, ASwitchToTheActivePoolChangesNothing) {
-  const ReleaseState green = must(step_switch({}, kGreen));
-  const ReleaseStep step = step_switch(green, kGreen);
+  const ReleaseState green = live(kStart, kGreen);
+  const ReleaseStep step = ask(green, ReleaseVerb::kSwitch, kGreen);
   EXPECT_EQ(step.verdict, ReleaseVerdict::kAlready);
   EXPECT_EQ(step.next, green);
   EXPECT_EQ(step.from, kNoPool);
 }
 
 TEST(Release, ARollbackUndoesTheLastSwitchAndLeavesAStandbyPool) {
-  const ReleaseState green = must(step_switch({}, kGreen));
+  const ReleaseState green = live(kStart, kGreen);
   EXPECT_EQ(rollback_target(green), kBlue);
-  const ReleaseStep step = step_rollback(green);
+  const ReleaseStep step = ask(green, ReleaseVerb::kRollback);
   EXPECT_EQ(step.verdict, ReleaseVerdict::kChange);
   EXPECT_EQ(step.from, kGreen);
   EXPECT_EQ(step.next.epoch, 3U);
@@ -52,182 +79,246 @@ TEST(Release, ARollbackUndoesTheLastSwitchAndLeavesAStandbyPool) {
 }
 
 TEST(Release, ARepeatedRollbackNeverGoesForwardAgain) {
-  const ReleaseState back = must(step_rollback(must(step_switch({}, kGreen))));
-  const ReleaseStep again = step_rollback(back);
+  const ReleaseState back = after(live(kStart, kGreen), ReleaseVerb::kRollback);
+  const ReleaseStep again = ask(back, ReleaseVerb::kRollback);
   EXPECT_EQ(again.verdict, ReleaseVerdict::kAlready);
   EXPECT_EQ(again.next, back);
   EXPECT_EQ(rollback_target(back), kNoPool);
 }
 
 TEST(Release, ARepeatedRollbackDoesNotGoFurtherBackByItself) {
-  const ReleaseState red = must(step_switch(must(step_switch({}, kGreen)), kRed));
+  const ReleaseState red = live(live(kStart, kGreen), kRed);
   EXPECT_THAT(red.kept, ElementsAre(kBlue, kGreen));
-  const ReleaseState green = must(step_rollback(red));
+  const ReleaseState green = after(red, ReleaseVerb::kRollback);
   EXPECT_EQ(green.active, kGreen);
   EXPECT_EQ(state_of(green, kBlue), PoolState::kKept);
-  EXPECT_EQ(step_rollback(green).verdict, ReleaseVerdict::kAlready);
+  EXPECT_EQ(verdict(green, ReleaseVerb::kRollback), ReleaseVerdict::kAlready);
 
-  const ReleaseState blue = must(step_rollback(green, kBlue));
+  const ReleaseState blue = after(green, ReleaseVerb::kRollback, kBlue);
   EXPECT_EQ(blue.active, kBlue);
   EXPECT_THAT(blue.kept, IsEmpty());
 }
 
 TEST(Release, ARollbackToAnOlderPoolKeepsThoseThatItPassesOver) {
-  const ReleaseState red = must(step_switch(must(step_switch({}, kGreen)), kRed));
-  const ReleaseState blue = must(step_rollback(red, kBlue));
+  const ReleaseState blue = after(live(live(kStart, kGreen), kRed), ReleaseVerb::kRollback, kBlue);
   EXPECT_EQ(state_of(blue, kBlue), PoolState::kActive);
   EXPECT_EQ(state_of(blue, kGreen), PoolState::kKept);
   EXPECT_EQ(state_of(blue, kRed), PoolState::kStandby);
 }
 
 TEST(Release, ARollbackWithNothingKeptIsRefused) {
-  const ReleaseStep step = step_rollback({});
+  const ReleaseStep step = ask(kStart, ReleaseVerb::kRollback);
   EXPECT_EQ(step.verdict, ReleaseVerdict::kNothingKept);
-  EXPECT_EQ(step.next, ReleaseState{});
+  EXPECT_EQ(step.next, kStart);
 }
 
 TEST(Release, ARollbackToAPoolThatIsNotKeptIsRefused) {
-  const ReleaseState green = must(step_switch({}, kGreen));
-  EXPECT_EQ(step_rollback(green, kRed).verdict, ReleaseVerdict::kNotKept);
-  EXPECT_EQ(step_rollback({}, kGreen).verdict, ReleaseVerdict::kNotKept);
+  const ReleaseState green = live(kStart, kGreen);
+  EXPECT_EQ(verdict(green, ReleaseVerb::kRollback, kRed), ReleaseVerdict::kNotKept);
+  EXPECT_EQ(verdict(kStart, ReleaseVerb::kRollback, kGreen), ReleaseVerdict::kNotKept);
 }
 
 TEST(Release, ARollbackToTheActivePoolChangesNothing) {
-  const ReleaseState green = must(step_switch({}, kGreen));
-  EXPECT_EQ(step_rollback(green, kGreen).verdict, ReleaseVerdict::kAlready);
+  EXPECT_EQ(verdict(live(kStart, kGreen), ReleaseVerb::kRollback, kGreen),
+            ReleaseVerdict::kAlready);
 }
 
 TEST(Release, ASwitchAfterARollbackOpensTheWayBackAnew) {
-  const ReleaseState back = must(step_rollback(must(step_switch({}, kGreen))));
-  const ReleaseState green = must(step_switch(back, kGreen));
-  EXPECT_EQ(rollback_target(green), kBlue);
+  const ReleaseState back = after(live(kStart, kGreen), ReleaseVerb::kRollback);
+  EXPECT_EQ(rollback_target(live(back, kGreen)), kBlue);
 }
 
 TEST(Release, ASwitchToAKeptPoolTakesItOffTheStack) {
-  const ReleaseState red = must(step_switch(must(step_switch({}, kGreen)), kRed));
-  const ReleaseState blue = must(step_switch(red, kBlue));
-  EXPECT_THAT(blue.kept, ElementsAre(kGreen, kRed));
+  const ReleaseState red = live(live(kStart, kGreen), kRed);
+  EXPECT_THAT(live(red, kBlue).kept, ElementsAre(kGreen, kRed));
 }
 
-TEST(Release, HasAWordForEveryState) {
-  EXPECT_EQ(to_string(PoolState::kStandby), "standby");
-  EXPECT_EQ(to_string(PoolState::kActive), "active");
-  EXPECT_EQ(to_string(PoolState::kKept), "kept");
+// The way back is the pool that the last switch left, not whichever is kept.
+TEST(Release, ThereIsNoPlainWayBackToAPoolThatWasPreparedAnew) {
+  const ReleaseState red = live(live(kStart, kGreen), kRed);
+  const ReleaseState state = after(red, ReleaseVerb::kPrepare, kGreen);
+  EXPECT_THAT(state.kept, ElementsAre(kBlue));
+  EXPECT_EQ(rollback_target(state), kNoPool);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kRollback), ReleaseVerdict::kNothingKept);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kRollback, kBlue), ReleaseVerdict::kChange);
+}
+
+// ---- Generations.
+
+TEST(Release, PreparingOpensAGeneration) {
+  const ReleaseState state =
+      must(step(kStart, {.verb = ReleaseVerb::kPrepare, .pool = kGreen, .version = "1.3.0"}));
+  EXPECT_EQ(state.pools[kGreen].generation, 4U) << "after those of the start";
+  EXPECT_EQ(state.pools[kGreen].version, "1.3.0");
+  EXPECT_EQ(state.epoch, 2U);
+}
+
+TEST(Release, PreparingTheSameAgainIsNotAnotherGenerationUntilItHasBeenTried) {
+  const ReleaseAsk same{.verb = ReleaseVerb::kPrepare, .pool = kGreen, .version = "1.3.0"};
+  ReleaseState state = must(step(kStart, same));
+  EXPECT_EQ(step(state, same).verdict, ReleaseVerdict::kAlready);
+  state = after(live(state, kGreen), ReleaseVerb::kRollback);
+  EXPECT_EQ(must(step(state, same)).pools[kGreen].generation, 5U);
+}
+
+TEST(Release, PreparingAnotherVersionIsAnotherGeneration) {
+  ReleaseState state =
+      must(step(kStart, {.verb = ReleaseVerb::kPrepare, .pool = kGreen, .version = "1.3.0"}));
+  state = must(step(state, {.verb = ReleaseVerb::kPrepare, .pool = kGreen, .version = "1.3.1"}));
+  EXPECT_EQ(state.pools[kGreen].generation, 5U);
+}
+
+// ---- Split.
+
+TEST(Release, ASplitGrowsAndEnds) {
+  ReleaseState state = after(kStart, ReleaseVerb::kSplit, kGreen);
+  EXPECT_EQ(canary_of(state), kGreen);
+  EXPECT_EQ(state.share, 50'000U);
+  EXPECT_EQ(state.active, kBlue);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSplit, kGreen), ReleaseVerdict::kAlready);
+  state = must(step(state, {.verb = ReleaseVerb::kSplit, .pool = kGreen, .share = kWholeShare}));
+  EXPECT_EQ(state.share, kWholeShare);
+  state = after(state, ReleaseVerb::kSplitOff);
+  EXPECT_EQ(state_of(state, kGreen), PoolState::kStandby);
+  EXPECT_EQ(state.share, 0U);
+}
+
+TEST(Release, ASwitchEndsTheSplitOfItsPoolAndIsRefusedBesideAnother) {
+  const ReleaseState state = after(kStart, ReleaseVerb::kSplit, kGreen);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSwitch, kRed), ReleaseVerdict::kOtherTakesShare);
+  const ReleaseState green = live(state, kGreen);
+  EXPECT_EQ(green.share, 0U);
+  EXPECT_EQ(state_of(green, kGreen), PoolState::kActive);
+}
+
+// Who sees a canary fail and asks for a rollback does not mean the switch of last month.
+TEST(Release, ARollbackDuringASplitEndsItAndGoesNoFurther) {
+  const ReleaseState state = after(live(kStart, kGreen), ReleaseVerb::kSplit, kRed);
+  EXPECT_EQ(rollback_target(state), kNoPool);
+  const ReleaseStep step = ask(state, ReleaseVerb::kRollback);
+  const ReleaseState back = must(step);
+  EXPECT_EQ(step.from, kNoPool);
+  EXPECT_EQ(back.active, kGreen);
+  EXPECT_EQ(state_of(back, kRed), PoolState::kStandby);
+  EXPECT_EQ(verdict(back, ReleaseVerb::kRollback), ReleaseVerdict::kAlready);
+  EXPECT_EQ(after(back, ReleaseVerb::kRollback, kBlue).active, kBlue);
+}
+
+TEST(Release, ARollbackToANamedPoolEndsASplitOnItsWay) {
+  const ReleaseState state = after(live(kStart, kGreen), ReleaseVerb::kSplit, kRed);
+  const ReleaseState back = after(state, ReleaseVerb::kRollback, kBlue);
+  EXPECT_EQ(back.active, kBlue);
+  EXPECT_EQ(state_of(back, kRed), PoolState::kStandby);
+  EXPECT_EQ(back.share, 0U);
+}
+
+TEST(Release, EndingASplitLeavesTheWayBackOfTheLastSwitch) {
+  for (const ReleaseVerb verb :
+       {ReleaseVerb::kSplitOff, ReleaseVerb::kAbort, ReleaseVerb::kRejected}) {
+    const ReleaseState state = after(live(kStart, kGreen), ReleaseVerb::kSplit, kRed);
+    EXPECT_EQ(rollback_target(after(state, verb)), kBlue) << to_string(verb);
+  }
+}
+
+// ---- Trial.
+
+TEST(Release, ATrialIsConfirmed) {
+  const ReleaseState state = trial(kStart, kGreen);
+  EXPECT_EQ(state_of(state, kGreen), PoolState::kTrial);
+  EXPECT_EQ(state_of(state, kBlue), PoolState::kKept);
+  EXPECT_EQ(state.confirm_by, kSoon);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSwitch, kRed), ReleaseVerdict::kOtherInTrial);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSwitch, kBlue), ReleaseVerdict::kOtherInTrial);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSplit, kRed), ReleaseVerdict::kOtherInTrial);
+  const ReleaseState green = after(state, ReleaseVerb::kConfirm);
+  EXPECT_EQ(state_of(green, kGreen), PoolState::kActive);
+  EXPECT_EQ(green.epoch, 3U);
+  EXPECT_EQ(rollback_target(green), kBlue);
+  EXPECT_EQ(verdict(green, ReleaseVerb::kConfirm), ReleaseVerdict::kAlready);
+  EXPECT_EQ(verdict(green, ReleaseVerb::kConfirm, kGreen), ReleaseVerdict::kAlready);
+}
+
+TEST(Release, NothingTakesAwayTheWayBackOfATrial) {
+  const ReleaseState state = trial(live(kStart, kGreen), kRed);
+  for (const ReleaseVerb verb : {ReleaseVerb::kPrepare, ReleaseVerb::kRetire}) {
+    EXPECT_EQ(verdict(state, verb, kGreen), ReleaseVerdict::kIsWayBack);
+    EXPECT_EQ(verdict(state, verb, kBlue), ReleaseVerdict::kChange) << "an older one";
+  }
+}
+
+TEST(Release, ATrialThatIsUndoneLeavesAStandbyPoolAndOneThatFailedARejectedOne) {
+  const ReleaseState state = trial(kStart, kGreen);
+  for (const ReleaseVerb verb : {ReleaseVerb::kRollback, ReleaseVerb::kAbort}) {
+    EXPECT_EQ(state_of(after(state, verb), kGreen), PoolState::kStandby);
+  }
+  for (const ReleaseVerb verb : {ReleaseVerb::kExpired, ReleaseVerb::kRejected}) {
+    const ReleaseState back = after(state, verb);
+    EXPECT_EQ(back.active, kBlue);
+    EXPECT_EQ(state_of(back, kGreen), PoolState::kRejected);
+    EXPECT_EQ(back.confirm_by, 0);
+    EXPECT_EQ(verdict(back, ReleaseVerb::kRollback), ReleaseVerdict::kAlready);
+  }
+}
+
+// It comes late: what it was to confirm is gone.
+TEST(Release, AConfirmThatComesAfterTheRollbackIsRefused) {
+  const ReleaseState back = after(trial(kStart, kGreen), ReleaseVerb::kExpired);
+  EXPECT_EQ(verdict(back, ReleaseVerb::kConfirm), ReleaseVerdict::kNothingInTrial);
+  EXPECT_EQ(verdict(back, ReleaseVerb::kConfirm, kGreen), ReleaseVerdict::kIsRejected);
+  EXPECT_EQ(verdict(kStart, ReleaseVerb::kConfirm), ReleaseVerdict::kNothingInTrial);
+  EXPECT_EQ(verdict(kStart, ReleaseVerb::kConfirm, kGreen), ReleaseVerdict::kNotInTrial);
+}
+
+TEST(Release, ARejectedPoolIsVerifiedOrPreparedBeforeItTakesAnything) {
+  const ReleaseState back = after(trial(kStart, kGreen), ReleaseVerb::kRejected);
+  EXPECT_EQ(verdict(back, ReleaseVerb::kSwitch, kGreen), ReleaseVerdict::kIsRejected);
+  EXPECT_EQ(verdict(back, ReleaseVerb::kSplit, kGreen), ReleaseVerdict::kIsRejected);
+  const ReleaseState verified = after(back, ReleaseVerb::kVerified, kGreen);
+  EXPECT_EQ(verified.epoch, back.epoch) << "nobody has decided anything";
+  EXPECT_EQ(state_of(verified, kGreen), PoolState::kStandby);
+  EXPECT_EQ(state_of(after(back, ReleaseVerb::kPrepare, kGreen), kGreen), PoolState::kStandby);
+}
+
+// ---- Retire.
+
+TEST(Release, ARetiringPoolIsRetiredWhenItIsEmpty) {
+  const ReleaseState state = after(live(kStart, kGreen), ReleaseVerb::kRetire, kBlue);
+  EXPECT_EQ(state_of(state, kBlue), PoolState::kRetiring);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kRollback), ReleaseVerdict::kNothingKept);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kRollback, kBlue), ReleaseVerdict::kNotKept);
+  EXPECT_EQ(verdict(state, ReleaseVerb::kSwitch, kBlue), ReleaseVerdict::kIsRetiring);
+  const ReleaseState gone = after(state, ReleaseVerb::kEmptied, kBlue);
+  EXPECT_EQ(state_of(gone, kBlue), PoolState::kRetired);
+  EXPECT_EQ(gone.epoch, state.epoch);
+  EXPECT_THAT(gone.kept, IsEmpty());
+  EXPECT_EQ(verdict(gone, ReleaseVerb::kSwitch, kBlue), ReleaseVerdict::kIsRetired);
+  EXPECT_EQ(verdict(gone, ReleaseVerb::kUnretire, kBlue), ReleaseVerdict::kIsRetired);
+}
+
+TEST(Release, RetiringIsUndoneAsIfItHadNotBeen) {
+  const ReleaseState before = live(live(kStart, kGreen), kRed);
+  for (const PoolId pool : {kBlue, kGreen}) {
+    ReleaseState state = after(before, ReleaseVerb::kRetire, pool);
+    state = after(state, ReleaseVerb::kUnretire, pool);
+    state.epoch = before.epoch;
+    EXPECT_EQ(state, before);
+  }
+}
+
+TEST(Release, WhatIsLiveOrTakesAShareIsNotRetired) {
+  EXPECT_EQ(verdict(kStart, ReleaseVerb::kRetire, kBlue), ReleaseVerdict::kIsLive);
+  EXPECT_EQ(verdict(trial(kStart, kGreen), ReleaseVerb::kRetire, kGreen),
+            ReleaseVerdict::kIsInTrial);
+  EXPECT_EQ(verdict(after(kStart, ReleaseVerb::kSplit, kGreen), ReleaseVerb::kRetire, kGreen),
+            ReleaseVerdict::kTakesShare);
+}
+
+TEST(Release, HasAWordForEverything) {
+  for (const PoolState state : kPoolStates) EXPECT_FALSE(to_string(state).empty());
+  for (const ReleaseVerb verb : kReleaseVerbs) EXPECT_FALSE(to_string(verb).empty());
   EXPECT_EQ(to_string(DecisionKind::kInitial), "initial");
   EXPECT_EQ(to_string(DecisionKind::kSwitch), "switch");
   EXPECT_EQ(to_string(DecisionKind::kRollback), "rollback");
-}
-
-// ---- Every state that four pools can reach, times every verb.
-
-constexpr PoolId kPools = 4;
-
-using Key = std::tuple<PoolId, std::vector<PoolId>, DecisionKind>;
-Key key_of(const ReleaseState& state) {
-  return {state.active, state.kept, state.last};
-}
-
-// A verb with its argument, so that a failing case names itself.
-struct Verb {
-  bool is_switch;
-  PoolId to;
-};
-
-std::vector<Verb> all_verbs() {
-  std::vector<Verb> verbs{{false, kNoPool}};
-  for (PoolId pool = 0; pool < kPools; ++pool) {
-    verbs.push_back({true, pool});
-    verbs.push_back({false, pool});
-  }
-  return verbs;
-}
-
-std::vector<ReleaseState> all_states() {
-  std::vector<ReleaseState> states{ReleaseState{}};
-  std::set<Key> seen{key_of(states[0])};
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    for (const Verb& verb : all_verbs()) {
-      const ReleaseState from = states[i];
-      const ReleaseState next =
-          verb.is_switch ? step_switch(from, verb.to).next : step_rollback(from, verb.to).next;
-      if (seen.insert(key_of(next)).second) states.push_back(next);
-    }
-  }
-  return states;
-}
-
-// What the product says, written a second time as a table: state of the pool x verb.
-ReleaseVerdict expected_verdict(const ReleaseState& state, const Verb& verb) {
-  if (!verb.is_switch && verb.to == kNoPool) {
-    switch (state.last) {
-      case DecisionKind::kRollback:
-        return ReleaseVerdict::kAlready;
-      case DecisionKind::kInitial:
-        return ReleaseVerdict::kNothingKept;
-      case DecisionKind::kSwitch:
-        return ReleaseVerdict::kChange;
-    }
-  }
-  switch (state_of(state, verb.to)) {
-    case PoolState::kActive:
-      return ReleaseVerdict::kAlready;
-    case PoolState::kKept:
-      return ReleaseVerdict::kChange;
-    case PoolState::kStandby:
-      return verb.is_switch ? ReleaseVerdict::kChange : ReleaseVerdict::kNotKept;
-  }
-  return ReleaseVerdict::kAlready;
-}
-
-void expect_sound(const ReleaseState& state) {
-  EXPECT_LT(state.active, kPools);
-  const std::set<PoolId> kept(state.kept.begin(), state.kept.end());
-  EXPECT_EQ(kept.size(), state.kept.size()) << "a pool is kept once";
-  EXPECT_FALSE(kept.contains(state.active)) << "the active pool is not kept";
-  EXPECT_EQ(state.last == DecisionKind::kSwitch, rollback_target(state) != kNoPool)
-      << "there is a way back after a switch, and only then";
-}
-
-void expect_transition(const ReleaseState& state, const Verb& verb, const ReleaseStep& step) {
-  EXPECT_EQ(step.verdict, expected_verdict(state, verb));
-  if (step.verdict != ReleaseVerdict::kChange) {
-    EXPECT_EQ(step.next, state);
-    EXPECT_EQ(step.from, kNoPool);
-    return;
-  }
-  EXPECT_EQ(step.next.epoch, state.epoch + 1);
-  EXPECT_EQ(step.from, state.active);
-  EXPECT_EQ(step.next.active, verb.to == kNoPool ? state.kept.back() : verb.to);
-  EXPECT_EQ(state_of(step.next, step.from),
-            verb.is_switch ? PoolState::kKept : PoolState::kStandby);
-  for (PoolId pool = 0; pool < kPools; ++pool) {
-    if (pool == step.from || pool == step.next.active) continue;
-    EXPECT_EQ(state_of(step.next, pool), state_of(state, pool)) << "pool " << pool;
-  }
-}
-
-TEST(Release, EveryVerbInEveryStateDoesWhatTheProductSays) {
-  const std::vector<ReleaseState> states = all_states();
-  // 4 active pools x every ordered stack of the other three (16); most after either kind of
-  // decision.
-  EXPECT_GT(states.size(), 64U);
-  for (const ReleaseState& state : states) {
-    expect_sound(state);
-    for (const Verb& verb : all_verbs()) {
-      SCOPED_TRACE(testing::Message()
-                   << (verb.is_switch ? "switch " : "rollback ") << verb.to << " in active "
-                   << state.active << " kept " << testing::PrintToString(state.kept) << " last "
-                   << to_string(state.last));
-      const ReleaseStep step =
-          verb.is_switch ? step_switch(state, verb.to) : step_rollback(state, verb.to);
-      expect_transition(state, verb, step);
-      // Asked twice, every verb does nothing the second time.
-      if (step.verdict != ReleaseVerdict::kChange) continue;
-      const ReleaseStep again =
-          verb.is_switch ? step_switch(step.next, verb.to) : step_rollback(step.next, verb.to);
-      EXPECT_EQ(again.verdict, ReleaseVerdict::kAlready);
-    }
-  }
 }
 
 }  // namespace
