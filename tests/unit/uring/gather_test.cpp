@@ -73,8 +73,7 @@ TEST_P(GatheringWait, EndsAtItsTimeWithNothing) {
   EXPECT_EQ(reap(), 0U);
 }
 
-TEST_P(GatheringWait, EndsWhenEnoughIsThere) {
-  // More than it wants ends it at once; here it is only told that none of them is lost.
+TEST_P(GatheringWait, LosesNoneOfSeveral) {
   kernel->poll(fd, POLLIN, kFirst);
   for (int i = 0; i < 7; ++i) kernel->poll(fd, POLLOUT, kSecond);
   ASSERT_EQ(::eventfd_write(fd, 1), 0);
