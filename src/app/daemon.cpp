@@ -153,7 +153,7 @@ base::Status Daemon::start(bool reset_state) {
   if (!inherited) return tl::unexpected(inherited.error());
 
   const std::uint32_t workers = config_.workers == 0 ? usable_cpus() : config_.workers;
-  proxy::Footprint footprint{.workers = workers, .addresses = 0};
+  proxy::Footprint footprint{.workers = workers, .addresses = 0, .splices = config_.splice};
   for (const traffic::Service& service : config_.model.services) {
     footprint.addresses += static_cast<std::uint32_t>(service.listen.size());
   }
@@ -165,6 +165,7 @@ base::Status Daemon::start(bool reset_state) {
                                              .connections_max = capacity_.connections,
                                              .pin_workers = workers <= usable_cpus(),
                                              .accept_bursts = capacity_.accept_bursts,
+                                             .splice_pipes = capacity_.splice_pipes,
                                              .busy_poll = config_.busy_poll,
                                              .busy_poll_hold = busy_poll_.hold},
                                             config_.model, std::move(*inherited),

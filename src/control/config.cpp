@@ -123,6 +123,15 @@ void read_busy_poll(const Section& top, proxy::BusyPollSetting& setting) {
   setting = {.mode = proxy::BusyPollMode::kAlways, .span = *span};
 }
 
+void read_splice(const Section& top, bool& splice) {
+  constexpr std::string_view kKey = "splice";
+  const std::string* given = top.text(kKey, "auto or off");
+  if (given == nullptr || *given == "auto") return;
+  splice = false;
+  if (!is_off(*given) && *given != "none")
+    top.wrong(kKey, quoted(*given) + " is none of auto and off", "write auto or off");
+}
+
 void read_document(const TreeNode& root, Report& report, Config& config) {
   const Section top(report, &root, "", kTopKeys);
   std::vector<PlacedAddress> listeners;
@@ -131,6 +140,7 @@ void read_document(const TreeNode& root, Report& report, Config& config) {
   read_log(top, config.log);
   top.read("workers", config.workers, 1, base::kWorkersMax, true);
   read_busy_poll(top, config.busy_poll);
+  read_splice(top, config.splice);
   const Section limits(report, top.find("limits"), "limits", kLimitsKeys);
   limits.read("connections", config.connections_max, 1, base::kConnectionsMax, true);
   top.read("shutdown_delay", config.shutdown_delay, {.min = 0, .max = 3600 * base::kSecond});

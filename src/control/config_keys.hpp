@@ -16,8 +16,8 @@ struct KeyTable {
 
 namespace keys {
 
-inline constexpr std::array<std::string_view, 12> kTop = {
-    "admin",     "state",  "workers", "busy_poll",      "limits",         "timeouts",
+inline constexpr std::array<std::string_view, 13> kTop = {
+    "admin",     "state",  "workers", "busy_poll",      "splice",         "limits", "timeouts",
     "keepalive", "source", "log",     "shutdown_delay", "shutdown_grace", "apps"};
 inline constexpr std::array<std::string_view, 4> kTopLater = {"tokens", "tls", "tracing",
                                                               "proxy_protocol"};

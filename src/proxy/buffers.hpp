@@ -8,9 +8,9 @@
 // newest first. Receives that were put off wait first in, first out, until half of the ring is
 // free, so that the shortage ends before they are tried again.
 //
-// A stream whose receives keep coming back full reads into large buffers beside the ring, as long
-// as there are any (large_buffers.hpp). A reader that stops keeps its large one: others go on with
-// the ring's.
+// A stream whose receives keep coming back full goes through kernel pipes (splice_pipes.hpp) or
+// reads into large buffers beside the ring, as long as there are any (large_buffers.hpp). A reader
+// that stops keeps its own: others go on with the ring's.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 #include "shunt/base/limits.hpp"
 #include "shunt/base/own_lines.hpp"
 #include "src/proxy/shard.hpp"
+#include "src/proxy/splice_pipes.hpp"
 
 namespace shunt::proxy {
 
@@ -29,6 +30,7 @@ class Buffers {
   explicit Buffers(Shard<K>& shard)
       : shard_(shard),
         large_(shard.setup.large_buffers),
+        splice_pipes_(shard.kernel, shard.kernel.splices() ? shard.setup.splice_pipes : 0),
         free_(shard.kernel.buffer_count()),
         holders_(free_) {}
 
@@ -64,6 +66,50 @@ class Buffers {
     pipe.buffer = kLargeBuffer;
     pipe.data = memory;
     large_used_at_ = shard_.now;
+    streams_left_some_ = true;
+    return true;
+  }
+  // The pipe's stream is worth a kernel pipe.
+  [[nodiscard]] bool may_splice(const Pipe& pipe) const noexcept {
+    return pipe.full_receives >= kGrowAfter && shard_.kernel.splices() && !pipe.never_spliced;
+  }
+  // Moves what waits in its socket into a kernel pipe, which the pipe holds then. What splice()
+  // said, or -ENOBUFS where there is no kernel pipe.
+  [[nodiscard]] std::int32_t splice_in(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    streams_left_some_ = true;
+    pipe.buffer = splice_pipes_.take(shard_.now);
+    if (pipe.buffer == uring::kNoBuffer) return -ENOBUFS;
+    const int moved = splice_pipes_.fill(pipe.buffer, relay.socket(source).fd);
+    if (moved <= 0) {
+      release(pipe);
+      pipe.full_receives = 0;
+      return moved;
+    }
+    pipe.length = static_cast<std::uint32_t>(moved);
+    // Where little comes at a time, a ring's buffer holds it.
+    if (pipe.length < shard_.kernel.buffer_bytes()) pipe.full_receives = 0;
+    return moved;
+  }
+  // Moves on what its kernel pipe holds.
+  [[nodiscard]] std::int32_t splice_out(Relay& relay, Side source) noexcept {
+    return splice_pipes_.drain(relay.from(source).buffer, relay.socket(other(source)).fd);
+  }
+  // Takes what its kernel pipe holds into memory, and the pipe is never spliced again. False, and
+  // all is as it was: the bound is reached, or there is no memory.
+  [[nodiscard]] bool pour(Pipe& pipe) noexcept {
+    const std::uint32_t left = pipe.length - pipe.sent;
+    if (spilled_bytes_ + left > shard_.setup.spilled_bytes_max) return false;
+    auto* memory = static_cast<std::byte*>(std::malloc(left));
+    if (memory == nullptr || !splice_pipes_.pour(pipe.buffer, memory)) {
+      std::free(memory);
+      return false;
+    }
+    release(pipe);
+    pipe.data = memory;
+    pipe.length = left;
+    pipe.never_spliced = true;
+    spilled_bytes_ += left;
     return true;
   }
   // How much a receive may take into it now.
@@ -73,10 +119,13 @@ class Buffers {
   }
   // For tests and simulations.
   [[nodiscard]] std::uint32_t large_taken() const noexcept { return large_.taken(); }
+  [[nodiscard]] const SplicePipes<K>& splice_pipes() const noexcept { return splice_pipes_; }
   // Frees what the pipe holds, if anything, but not what is queued.
   void release(Pipe& pipe) noexcept {
     if (pipe.buffer == kLargeBuffer) {
       give_back_large(pipe);
+    } else if (pipe.is_spliced()) {
+      splice_pipes_.give_back(std::exchange(pipe.buffer, uring::kNoBuffer));
     } else if (pipe.buffer != uring::kNoBuffer) {
       give_back(std::exchange(pipe.buffer, uring::kNoBuffer));
     } else if (pipe.data != nullptr) {
@@ -101,7 +150,7 @@ class Buffers {
   // nothing when the bound is reached or there is no memory; the bytes then stay where they are.
   void spill(Pipe& pipe) noexcept {
     const std::uint32_t left = left_to_send(pipe);
-    const bool in_ring = pipe.buffer < kLargeBuffer || pipe.queued != uring::kNoBuffer;
+    const bool in_ring = pipe.buffer < kFirstSplicePipe || pipe.queued != uring::kNoBuffer;
     if (!in_ring || spilled_bytes_ + left > shard_.setup.spilled_bytes_max) return;
     auto* memory = static_cast<std::byte*>(std::malloc(left));
     if (memory == nullptr) return;
@@ -167,16 +216,15 @@ class Buffers {
     }
     return newest;
   }
-  // Once a turn: memory of large buffers that nobody has used for a while goes back, that of one.
+  // Once a turn: what streams have not used for a while goes back, of each kind one.
   void rest() noexcept {
-    if (large_.keeps_memory() && shard_.now - large_used_at_ >= kLargeKept) large_.give_up_one();
+    if (streams_left_some_) [[unlikely]]
+      give_up();
   }
   // How long the worker may sleep as far as buffers are concerned.
   [[nodiscard]] base::Duration until_next() const noexcept {
     if (first_ != kNobody) return kReliefPause;
-    if (!large_.keeps_memory()) return uring::kForever;
-    const base::Duration unused = shard_.now - large_used_at_;
-    return unused < kLargeKept ? kLargeKept - unused : uring::kNoWait;
+    return streams_left_some_ ? until_give_up() : uring::kForever;
   }
 
  private:
@@ -184,7 +232,7 @@ class Buffers {
   // Receives in a row that fill their buffer and leave more, before a stream reads into large ones.
   // Requests and answers hardly ever get there.
   static constexpr std::uint8_t kGrowAfter = 2;
-  static constexpr base::Duration kLargeKept = base::kSecond;
+  static constexpr base::Duration kKept = base::kSecond;
   // A send that takes longer than this has met a full socket; before, it is only on its way.
   static constexpr base::Duration kStuckAfter = base::kMillisecond;
   static constexpr base::Duration kReliefPause = base::kMillisecond;
@@ -238,6 +286,22 @@ class Buffers {
     return shard_.now - holder.moved_at >= kStandsStillAfter;
   }
 
+  [[gnu::noinline]] void give_up() noexcept {
+    if (large_.keeps_memory() && shard_.now - large_used_at_ >= kKept) large_.give_up_one();
+    if (splice_pipes_.keeps_any() && shard_.now - splice_pipes_.used_at() >= kKept)
+      splice_pipes_.close_one();
+    streams_left_some_ = large_.taken() != 0 || large_.keeps_memory() || splice_pipes_.open() != 0;
+  }
+  [[nodiscard, gnu::noinline]] base::Duration until_give_up() const noexcept {
+    const auto left = [this](bool any, base::Instant used_at) {
+      const base::Duration unused = shard_.now - used_at;
+      if (!any) return uring::kForever;
+      return unused < kKept ? kKept - unused : uring::kNoWait;
+    };
+    return std::min(left(large_.keeps_memory(), large_used_at_),
+                    left(splice_pipes_.keeps_any(), splice_pipes_.used_at()));
+  }
+
   void give_back_large(Pipe& pipe) noexcept {
     large_.give_back(pipe.data);
     pipe.buffer = uring::kNoBuffer;
@@ -274,9 +338,11 @@ class Buffers {
 
   Shard<K>& shard_;
   LargeBuffers large_;
+  SplicePipes<K> splice_pipes_;
   base::Instant large_used_at_ = 0;  // one was taken
   std::uint32_t free_;
   base::OwnLinesVector<Holder> holders_;  // by BufferId
+  bool streams_left_some_ = false;  // large buffers or kernel pipes, in use or kept for others
   std::size_t spilled_bytes_ = 0;
   bool full_ = false;  // at the latest look, what some pipe has did not fit within the bound
   base::Instant relieved_at_ = 0;

@@ -27,7 +27,13 @@ base::Result<Capacity> claim_capacity(std::uint32_t wanted, const Footprint& foo
           (base::kDescriptorsPerWorker +
            std::uint64_t{footprint.addresses} * base::kDescriptorsPerListener +
            (footprint.workers > 1 ? base::kHandedOverMax : 0));
-  const std::uint64_t left = capacity.descriptors > reserved ? capacity.descriptors - reserved : 0;
+  std::uint64_t left = capacity.descriptors > reserved ? capacity.descriptors - reserved : 0;
+  // All or none, where they are few beside the connections'.
+  const std::uint64_t pipes = std::uint64_t{footprint.workers} * base::kSplicePipes * 2;
+  if (footprint.splices && pipes <= left / 16 && std::uint64_t{wanted} * 2 + pipes <= left) {
+    capacity.splice_pipes = base::kSplicePipes;
+    left -= pipes;
+  }
   // A connection takes two: the client's and the node's.
   const std::uint64_t burst = std::uint64_t{footprint.workers} * base::kCompletionsQueued;
   // Kept free where it leaves most descriptors to connections; elsewhere connections are accepted

@@ -57,6 +57,7 @@ class ThreadedDataPlane final : public DataPlane {
     auto features = uring::wanted_features();
     if (!features) return tl::unexpected(std::move(features.error()));
     features->multishot_accept = features->multishot_accept && options.accept_bursts;
+    features->splice = features->splice && options.splice_pipes != 0;
     auto sockets = open_listen_sockets(model, options.workers, std::move(inherited));
     if (!sockets) return tl::unexpected(std::move(sockets.error()));
     listening_ = std::move(sockets->listening);
@@ -71,6 +72,7 @@ class ThreadedDataPlane final : public DataPlane {
                                       .adoption_fd = adoption_.get(),
                                       .connections_max = options.connections_max,
                                       .spilled_bytes_max = options.spilled_bytes_max,
+                                      .splice_pipes = options.splice_pipes,
                                       .features = *features,
                                       .busy_poll = in_force(options)};
     busy_poll_ = common.busy_poll.mode;

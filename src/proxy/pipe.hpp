@@ -68,6 +68,9 @@ inline constexpr std::uint8_t kCalmAfter = 4;
 
 // In the place of a BufferId: one of the worker's LargeBuffers.
 inline constexpr uring::BufferId kLargeBuffer = uring::kNoBuffer - 1;
+// The same for the worker's SplicePipes, one id each. What is held is there and not at `data`.
+inline constexpr std::uint32_t kSplicePipesMax = 32;
+inline constexpr uring::BufferId kFirstSplicePipe = kLargeBuffer - kSplicePipesMax;
 
 struct Pipe {
   // What is held: bytes [sent, length) at data. Owned through `buffer`, or where that is kNoBuffer
@@ -93,12 +96,19 @@ struct Pipe {
   std::uint8_t calm_receives = 0;  // in a row: each left nothing; counted up to kCalmAfter
   bool more_expected = false;      // the source has more to read already, as far as is known
   bool destination_open : 1 = false;
-  bool reclaiming : 1 = false;  // its send was cancelled to get the buffer back
+  bool waits_readable : 1 = false;  // the receive in flight is a poll: then it is spliced
+  bool never_spliced : 1 = false;   // from here on
+  bool parked : 1 = false;          // sending, and nothing in flight: a timer looks after it
+  bool reclaiming : 1 = false;      // its send was cancelled to get the buffer back
 
   [[nodiscard]] bool holds_bytes() const noexcept { return sent < length; }
   // Held or queued.
   [[nodiscard]] bool has_bytes() const noexcept {
     return holds_bytes() || queued != uring::kNoBuffer;
+  }
+  // Of these, none in memory of ours.
+  [[nodiscard]] bool is_spliced() const noexcept {
+    return buffer >= kFirstSplicePipe && buffer < kLargeBuffer;
   }
   [[nodiscard]] bool is_calm() const noexcept { return calm_receives == kCalmAfter; }
   // What is held is all there will be, and its end is known.

@@ -68,6 +68,7 @@ struct WorkerSetup {
   std::uint32_t connections_max = 0;  // of all workers together, and so of this one too
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;
   LargeBufferLimits large_buffers;
+  std::uint32_t splice_pipes = base::kSplicePipes;  // kernel pipes, at most kSplicePipesMax
   BusyPollSetting busy_poll{.mode = BusyPollMode::kOff};
   const std::atomic<bool>* cpu_is_shared = nullptr;  // others use the worker's CPU; null: unknown
   std::vector<ListenerSocket> listeners;

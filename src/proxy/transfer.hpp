@@ -1,6 +1,8 @@
 // Transfer: carries out what the pipes of a relay decide.
 #pragma once
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -47,6 +49,8 @@ class Transfer {
     // A cancel says nothing of what is there.
     if (result != -ECANCELED) [[likely]]
       pipe.more_expected = completion.more_to_read || result == -ENOBUFS;
+    if (pipe.waits_readable) [[unlikely]]
+      return splice_in(relay, source);
     if (pipe.state != PipeState::kReceiving) [[unlikely]]
       return received_ahead(relay, source, completion);
     if (result > 0) {
@@ -75,6 +79,8 @@ class Transfer {
   void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
     const Side source = other(destination);
     Pipe& pipe = relay.from(source);
+    if (pipe.is_spliced()) [[unlikely]]
+      return splice_out(relay, source, true);
     count(relay, source, result);
     const bool reclaim = pipe.reclaiming;
     pipe.reclaiming = false;
@@ -102,6 +108,17 @@ class Transfer {
     timeouts_.moved(relay, source);
   }
 
+  // At the timer of an established relay: what waits for it is tried again. The relay may be over
+  // when this returns.
+  void unpark(Relay& relay) noexcept {
+    for (const Side source : {Side::kClient, Side::kNode}) {
+      Pipe& pipe = relay.from(source);
+      if (!pipe.parked || relay.state != RelayState::kEstablished) continue;
+      pipe.parked = false;
+      splice_out(relay, source, true);
+    }
+  }
+
   // Tries starved pipes again; once a turn.
   void serve_starved() noexcept {
     buffers_.serve_starved(
@@ -109,6 +126,9 @@ class Transfer {
   }
 
  private:
+  // What a slow reader's socket may stand empty for, where nothing tells of room in it.
+  static constexpr base::Duration kParkedPause = 5 * base::kMillisecond;
+
   static CloseCause cause_of_failure(Side side, std::int32_t result) noexcept {
     const bool reset = result == -ECONNRESET || result == -EPIPE;
     if (side == Side::kClient) return reset ? CloseCause::kClientReset : CloseCause::kClientLost;
@@ -187,6 +207,16 @@ class Transfer {
   }
 
   void receive(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    if (!buffers_.may_splice(pipe)) [[likely]]
+      return receive_copy(relay, source);
+    pipe.waits_readable = true;
+    Socket& socket = relay.socket(source);
+    ++socket.in_flight;
+    shard_.kernel.poll(socket.fd, POLLIN, shard_.tag(receive_of(source), relay));
+  }
+
+  void receive_copy(Relay& relay, Side source) noexcept {
     Socket& socket = relay.socket(source);
     Pipe& pipe = relay.from(source);
     const uring::Tag tag = shard_.tag(receive_of(source), relay);
@@ -205,9 +235,49 @@ class Transfer {
   void send(Relay& relay, Side source, bool when_writable) noexcept {
     const Side destination = other(source);
     Pipe& pipe = relay.from(source);
+    if (pipe.is_spliced()) [[unlikely]]
+      return splice_out(relay, source, false);
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));
+    timeouts_.send_begins(relay);
+  }
+
+  // The source of a stream has something to say. Apart, as splice_out(): a stream pays less for the
+  // call than messages would for its lines.
+  [[gnu::noinline]] void splice_in(Relay& relay, Side source) noexcept {
+    Pipe& pipe = relay.from(source);
+    pipe.waits_readable = false;
+    std::int32_t result = buffers_.splice_in(relay, source);
+    pipe.more_expected = result == -ENOBUFS || (result > 0 && buffers_.may_splice(pipe));
+    if (result == -ENOBUFS) return receive_copy(relay, source);
+    if (result > 0) timeouts_.moved(relay, source);
+    result = true_end(relay, source, result);
+    act(relay, source, pipe.received(result), result);
+  }
+
+  // Sends what the destination takes of what a kernel pipe holds, and waits until it takes the
+  // rest. waited: it was ready just now.
+  [[gnu::noinline]] void splice_out(Relay& relay, Side source, bool waited) noexcept {
+    const Side destination = other(source);
+    Pipe& pipe = relay.from(source);
+    const std::int32_t result = buffers_.splice_out(relay, source);
+    count(relay, source, result);
+    const PipeAction action = pipe.sent_some(result);
+    if (!pipe.holds_bytes()) {
+      buffers_.release(pipe);
+      return act(relay, source, action, result);
+    }
+    if (waited && result == -EAGAIN) {
+      // It has ended its own side, which ends every poll (kernel.hpp): a send can wait for it.
+      if (buffers_.pour(pipe)) return send(relay, source, true);
+      pipe.parked = true;
+      shard_.timers.set_at_latest(shard_.relays.slot_of(relay), shard_.now + kParkedPause);
+      return;
+    }
+    ++relay.socket(destination).in_flight;
+    shard_.kernel.poll(relay.socket(destination).fd, POLLOUT,
+                       shard_.tag(send_of(destination), relay));
     timeouts_.send_begins(relay);
   }
 

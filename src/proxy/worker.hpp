@@ -70,6 +70,9 @@ class alignas(base::kLinePair) Worker {
 
   // For tests and simulations.
   [[nodiscard]] const RelaySlab& relays() const noexcept { return shard_.relays; }
+  [[nodiscard]] std::uint32_t splice_pipes_taken() const noexcept {
+    return buffers_.splice_pipes().taken();
+  }
   [[nodiscard]] std::uint32_t large_buffers_taken() const noexcept {
     return buffers_.large_taken();
   }
@@ -169,7 +172,8 @@ class alignas(base::kLinePair) Worker {
     busy_poll_.active(completion.tag.slot);
     if (!ending(relay)) return transfer_.received(relay, source, completion);
     if (completion.buffer != uring::kNoBuffer) buffers_.drop(completion.buffer);
-    if (completion.result > 0 && relay.state == RelayState::kClosing) {
+    const bool read = !relay.from(source).waits_readable;  // and not a poll
+    if (read && completion.result > 0 && relay.state == RelayState::kClosing) {
       // It came before the cancel and goes no further: an end in order would hide that.
       relay.socket(other(source)).reset_at_close = true;
     }
@@ -178,6 +182,7 @@ class alignas(base::kLinePair) Worker {
   [[gnu::always_inline]] void sent(Relay& relay, Side destination, std::int32_t result) noexcept {
     --relay.socket(destination).in_flight;
     if (!ending(relay)) return transfer_.sent(relay, destination, result);
+    if (relay.to(destination).is_spliced()) return ending_.settle(relay);  // it was a poll
     transfer_.count(relay, other(destination), result);
     if (result > 0) relay.to(destination).sent += static_cast<std::uint32_t>(result);
     ending_.settle(relay);
@@ -200,7 +205,7 @@ class alignas(base::kLinePair) Worker {
       case RelayState::kPausing:
         return connector_.timer(relay);
       case RelayState::kEstablished:
-        return timeouts_.timer(relay);
+        return established_timer(relay);
       case RelayState::kDelivering:
         return ending_.settle(relay);
       case RelayState::kFree:
@@ -208,6 +213,14 @@ class alignas(base::kLinePair) Worker {
       case RelayState::kClosing:
         return;
     }
+  }
+
+  void established_timer(Relay& relay) noexcept {
+    if (relay.pipes[0].parked || relay.pipes[1].parked) [[unlikely]] {
+      transfer_.unpark(relay);
+      if (relay.state != RelayState::kEstablished) return;
+    }
+    timeouts_.timer(relay);
   }
 
   void arm_wake() noexcept {

@@ -19,6 +19,7 @@ WorkerThread::WorkerThread(std::uint32_t index, const Common& common)
   setup_.index = index;
   setup_.connections_max = common.connections_max;
   setup_.spilled_bytes_max = common.spilled_bytes_max;
+  setup_.splice_pipes = common.splice_pipes;
   for (const traffic::Service& service : common.model->services) {
     setup_.app_of.push_back(service.app);
   }

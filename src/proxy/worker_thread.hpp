@@ -33,6 +33,7 @@ class WorkerThread {
     int adoption_fd = -1;
     std::uint32_t connections_max = 0;
     std::size_t spilled_bytes_max = 0;
+    std::uint32_t splice_pipes = 0;
     uring::Features features;
     BusyPollSetting busy_poll;
   };

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "src/uring/receive_probe.hpp"
+#include "src/uring/splice_probe.hpp"
 #include "src/uring/wait_probe.hpp"
 
 namespace shunt::uring {
@@ -28,6 +29,7 @@ base::Result<std::unique_ptr<SystemKernel>> SystemKernel::create(
   if (kernel->features().min_wait && !gathering_works(*kernel->ring_)) {
     kernel->ring_->do_without_min_wait();
   }
+  if (kernel->features().splice && !splicing_works()) kernel->ring_->do_without_splice();
   return kernel;
 }
 

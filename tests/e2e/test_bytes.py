@@ -62,6 +62,8 @@ def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
                             text=True)
     try:
         assert tool.stdout.readline() == "listening\n"
+        without = os.environ.get("SHUNT_URING_DISABLE", "").split(",")
+        assert ("splice" in without) != ("splice" in server.get("/v1/status")[1]["process"]["features"].split())
         for pool in ("blue", "green"):
             server.wait_healthy(pool)
         with Switching(server) as switching:
@@ -81,6 +83,11 @@ def transfer(daemon, connections, mean_bytes, parallel, seed, timeout):
 def test_every_byte_and_every_ending_arrives(daemon):
     quick = os.environ.get("SHUNT_TEST_QUICK")
     transfer(daemon, 300 if quick else 1500, 60_000, parallel=16, seed=1, timeout=PATIENCE_S * 5)
+
+
+def test_streams_keep_every_byte_and_every_ending(daemon):
+    quick = os.environ.get("SHUNT_TEST_QUICK")
+    transfer(daemon, 40 if quick else 150, 4_000_000, parallel=12, seed=3, timeout=PATIENCE_S * 5)
 
 
 def test_many_short_connections(daemon):

@@ -77,10 +77,12 @@ ScriptedKernel::Usage ScriptedKernel::usage() const {
   Usage usage;
   for (const auto& [fd, file] : files_) {
     usage.listeners += file.kind == File::Kind::kListener ? 1 : 0;
+    usage.pipe_ends += file.kind == File::Kind::kPipe ? 1 : 0;
     usage.sockets += file.kind == File::Kind::kStream ? 1 : 0;
   }
   usage.operations = ops_.size() + posted_.size();
   usage.queued_ahead = queued_ahead_;
+  usage.spliced_bytes = spliced_bytes_;
   usage.buffers_missing = static_cast<std::size_t>(
       std::count(buffers_.begin(), buffers_.end(), BufferPlace::kWithWorker));
   return usage;

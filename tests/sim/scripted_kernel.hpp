@@ -8,6 +8,8 @@
 //   - memory that one operation reads into and another reads from or into meanwhile;
 //   - a multishot receive that goes on, with no cancel under way, while two buffers of what it
 //     brought are with the worker: one is being sent, and the source is not held back;
+//   - a kernel pipe that is filled while it holds bytes, or a splice beside a receive or a send;
+//   - polls for room, again and again, that only tell of the other side's end;
 //   - one that has missed an end, as it may, and is trusted for seconds;
 //   - a turn (what lies between two waits) with more calls than any bound of work explains.
 #pragma once
@@ -39,6 +41,7 @@ struct ScriptedKernelOptions {
   std::uint32_t index = 0;         // of its worker
   bool messages = true;            // between rings
   bool multishot = true;           // receives
+  bool splices = true;             // streams through kernel pipes
   bool alone = true;               // time passes while it sleeps; else it gives way to the others
   // Completions handled a turn times the calls that one may lead to, and as much again.
   std::uint32_t calls_per_turn = 4'000;
@@ -48,16 +51,19 @@ class ScriptedKernel {
  public:
   // What a descriptor refers to.
   struct File {
-    enum class Kind : std::uint8_t { kListener, kStream, kWake, kRing };
+    enum class Kind : std::uint8_t { kListener, kStream, kWake, kRing, kPipe };
     Kind kind = Kind::kStream;
     int fd = -1;
     traffic::ServiceId service = 0;  // of a listener
     Link* link = nullptr;            // of a stream; null before connect and after disconnect
     int error = 0;                   // of a stream without a link: SO_ERROR
     bool write_shut = false;
+    bool write_end = false;          // of a pipe
+    std::uint32_t vain_polls = 0;    // in a row, for room, with none after
     bool held_back = false;          // bytes that were sent with MSG_MORE
     std::uint64_t count = 0;         // of an eventfd
     ScriptedKernel* ring = nullptr;  // of a ring
+    std::shared_ptr<std::deque<std::byte>> pipe{};
   };
   // The descriptors of the process and what is in flight on them: all its workers share them.
   struct Process {
@@ -85,7 +91,9 @@ class ScriptedKernel {
     std::size_t sockets = 0;
     std::size_t operations = 0;       // queued, pending, or completed and not reaped
     std::size_t buffers_missing = 0;  // with the worker
-    std::uint64_t queued_ahead = 0;   // receptions while a buffer of the same source was with it
+    std::size_t pipe_ends = 0;
+    std::uint64_t spliced_bytes = 0;
+    std::uint64_t queued_ahead = 0;  // receptions while a buffer of the same source was with it
   };
   [[nodiscard]] Usage usage() const;
   // Its worker has ended: the ring is closed, and what it had not reaped is gone.
@@ -144,6 +152,11 @@ class ScriptedKernel {
   int accept_now(int fd);
   void close(int fd);
   void reset(int fd);
+
+  [[nodiscard]] bool splices() const noexcept { return options_.splices; }
+  uring::PipeEnds open_pipe(std::uint32_t length);
+  int splice(int from, int to, std::uint32_t length);
+  int read_pipe(int fd, std::byte* memory, std::uint32_t length);
 
   [[nodiscard]] base::Instant now() const noexcept { return network_.now(); }
   [[nodiscard]] std::int64_t wall_ms() const noexcept {
@@ -218,8 +231,10 @@ class ScriptedKernel {
   [[nodiscard]] bool hint(const Link& link);  // Completion::more_to_read
   bool execute_receive(Op& op, File& file);
   bool execute_receive_into(Op& op, File& file, bool readable);
+  int fill_pipe(File& socket, std::deque<std::byte>& pipe, std::uint32_t length);
+  int drain_pipe(std::deque<std::byte>& pipe, File& socket, std::uint32_t length);
   bool execute_send(Op& op, File& file);
-  bool execute_poll(Op& op, const File& file);
+  bool execute_poll(Op& op, File& file);
   bool execute_doomed(Op& op);
   void execute_cancel(Op& op);
   bool execute_message(Op& op);
@@ -242,6 +257,7 @@ class ScriptedKernel {
   std::vector<std::optional<uring::Tag>> holders_;  // of buffers that the worker has reaped
   std::deque<uring::BufferId> ring_;
   std::uint64_t queued_ahead_ = 0;
+  std::uint64_t spliced_bytes_ = 0;
   std::uint32_t calls_ = 0;
   base::Instant sleeps_until_ = 0;
   bool over_ = false;

@@ -203,7 +203,7 @@ bool ScriptedKernel::execute_send(Op& op, File& file) {
   return true;
 }
 
-bool ScriptedKernel::execute_poll(Op& op, const File& file) {
+bool ScriptedKernel::execute_poll(Op& op, File& file) {
   if (op.missed) return false;
   std::uint32_t mask = POLLOUT | POLLHUP;  // neither connected nor on its way
   if (file.link != nullptr) {
@@ -211,8 +211,11 @@ bool ScriptedKernel::execute_poll(Op& op, const File& file) {
   } else if (file.error != 0) {
     mask |= POLLERR;
   }
-  mask &= op.events | POLLERR | POLLHUP;
+  mask &= op.events | POLLERR | POLLHUP | POLLRDHUP;
   if (mask == 0) return false;
+  const bool in_vain = (op.events & POLLOUT) != 0 && mask == POLLRDHUP;
+  file.vain_polls = in_vain ? file.vain_polls + 1 : 0;
+  if (file.vain_polls == 2) violations_.add("a poll for room that only tells of an end, repeated");
   finish(op, static_cast<std::int32_t>(mask));
   return true;
 }

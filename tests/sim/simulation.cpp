@@ -28,6 +28,7 @@ ScriptedKernelOptions make_kernel_options(Random& random, const Temper& temper) 
   options.buffer_bytes = kBytes[random.below(3)];
   options.descriptors = random.one_in(6) ? 3 + random.below(6) : 64;
   options.multishot = !random.one_in(4);
+  options.splices = random.one_in(3);
   return options;
 }
 
@@ -39,6 +40,7 @@ void expect_nothing_left(const ScriptedKernel::Usage& usage, Violations& violati
   expect_none(usage.listeners, "listeners");
   expect_none(usage.operations, "operations");
   expect_none(usage.buffers_missing, "buffers");
+  expect_none(usage.pipe_ends, "ends of kernel pipes");
 }
 
 namespace {

@@ -27,6 +27,7 @@ struct SimulationResult {
   std::uint64_t bytes = 0;
   std::uint64_t starved = 0;
   std::uint64_t out_of_buffers = 0;
+  std::uint64_t spliced_bytes = 0;
   std::uint64_t without_source = 0;
   std::uint64_t after_accepting = 0;  // ended by their ends when accepting had stopped
   std::uint64_t beside_another = 0;   // carried by another worker than the first
@@ -123,6 +124,7 @@ template <class K = ScriptedKernel>
     for (const traffic::Service& service : control.model().services) {
       setup.listeners.push_back({kernel.add_listener(service.id), service.id});
     }
+    setup.splice_pipes = random.below(4);
     setup.wake_fd = kernel.add_wake();
     setup.adoption_fd = kernel.add_wake();
     kernel.between = [&] {
@@ -170,6 +172,8 @@ template <class K = ScriptedKernel>
   }
   for (Seat<K>& seat : seats) {
     if (seat.worker->large_buffers_taken() != 0) violations.add("large buffers leaked");
+    if (seat.worker->splice_pipes_taken() != 0) violations.add("kernel pipes leaked");
+    seat.kernel->between = nullptr;  // nobody acts while it is taken down
     seat.worker.reset();
     seat.kernel->end();
   }
@@ -191,7 +195,11 @@ template <class K = ScriptedKernel>
     result.out_of_buffers += end.cause == proxy::CloseCause::kNoBuffers ? 1 : 0;
     result.without_source += end.cause == proxy::CloseCause::kNoSource ? 1 : 0;
   }
-  for (const Seat<K>& seat : seats) result.queued_ahead += seat.kernel->usage().queued_ahead;
+  for (const Seat<K>& seat : seats) {
+    const ScriptedKernel::Usage usage = seat.kernel->usage();
+    result.queued_ahead += usage.queued_ahead;
+    result.spliced_bytes += usage.spliced_bytes;
+  }
   result.after_accepting = control.ended_after_accepting();
   for (std::uint32_t index = 0; index < control.workers(); ++index) {
     const proxy::WorkerCounters& counters = control.counters(index);

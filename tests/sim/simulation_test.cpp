@@ -68,6 +68,7 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
     sum.bytes += result.bytes;
     sum.starved += result.starved;
     sum.out_of_buffers += result.out_of_buffers;
+    sum.spliced_bytes += result.spliced_bytes;
     sum.without_source += result.without_source;
     sum.after_accepting += result.after_accepting;
     sum.beside_another += result.beside_another;
@@ -84,20 +85,21 @@ TEST_P(Simulation, KeepsEveryRuleForEverySeed) {
     EXPECT_GT(sum.out_of_buffers, 0U);
   }
   EXPECT_GT(sum.without_source, 0U);
+  EXPECT_GT(sum.spliced_bytes, sum.bytes / 100);
   EXPECT_GT(sum.after_accepting, 0U);
   EXPECT_GT(sum.beside_another, seeds / kShards / 20);
   EXPECT_GT(sum.handed_over, seeds / kShards / 50);
   EXPECT_GT(sum.queued_ahead, seeds / kShards / 20);
   std::printf(
       "turns %llu connections %llu established %llu re-pointed %llu handed over %llu starved %llu "
-      "queued ahead %llu bytes %llu\n",
+      "queued ahead %llu bytes %llu spliced %llu\n",
       static_cast<unsigned long long>(sum.turns), static_cast<unsigned long long>(sum.connections),
       static_cast<unsigned long long>(sum.established),
       static_cast<unsigned long long>(sum.repointed),
       static_cast<unsigned long long>(sum.handed_over),
       static_cast<unsigned long long>(sum.starved),
-      static_cast<unsigned long long>(sum.queued_ahead),
-      static_cast<unsigned long long>(sum.bytes));
+      static_cast<unsigned long long>(sum.queued_ahead), static_cast<unsigned long long>(sum.bytes),
+      static_cast<unsigned long long>(sum.spliced_bytes));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Simulation, testing::Range(0, kShards));

@@ -57,6 +57,12 @@ inline constexpr std::uint32_t kLargeBufferBytes = 1024 * 1024;
 inline constexpr std::uint32_t kLargeReceiveInCrowd = 256 * 1024;
 inline constexpr std::uint32_t kCrowdedTurn = 16;  // completions
 inline constexpr std::uint32_t kCrowdLasts = 64;   // turns
+// Kernel pipes of a worker, for streams that go on without a copy; beyond, they go on with large
+// buffers. What one holds, and so a stream moves at a time: from 64 KiB to 1 MiB, this was the
+// fastest (docs/performance.md). A user without privileges may have 256 such pipes in all (pipe(7):
+// pipe-user-pages-soft).
+inline constexpr std::uint32_t kSplicePipes = 16;
+inline constexpr std::uint32_t kSplicePipeBytes = 256 * 1024;
 // Connections that may wait in a listener's queue (the kernel bounds it by net.core.somaxconn).
 inline constexpr int kListenBacklog = 4096;
 // Clients of a listener that were accepted by TCP Fast Open and whose handshake is not over yet: a

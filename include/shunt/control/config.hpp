@@ -59,6 +59,7 @@ struct Config {
   LogConfig log;
   std::uint32_t workers = 0;  // 0: auto, one per CPU that the process may use
   proxy::BusyPollSetting busy_poll;
+  bool splice = true;                 // streams may go on without a copy
   std::uint32_t connections_max = 0;  // 0: auto, from descriptors
   base::Duration shutdown_delay = 0;  // /ready fails, then this passes, then accepting stops
   base::Duration shutdown_grace =

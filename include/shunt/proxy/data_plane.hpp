@@ -33,6 +33,7 @@ struct DataPlaneOptions {
   std::uint32_t connections_max = 0;  // in all; capacity() has what descriptors allow
   bool pin_workers = true;            // worker i on the i-th CPU that the process may use
   bool accept_bursts = true;          // Capacity has whether descriptors allow it
+  std::uint32_t splice_pipes = 0;     // of each worker, for streams; Capacity has how many
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;  // of each worker
   BusyPollSetting busy_poll{.mode = BusyPollMode::kOff};   // kAuto needs watch_cpus() and pinning
   BusyPollHold busy_poll_hold = BusyPollHold::kNone;       // else kAuto is as kOff
@@ -45,11 +46,13 @@ struct Capacity {
   // A worker may accept as many connections with one request as its queue of completions holds,
   // before any of them meets the limit: there are descriptors for that beside the connections.
   bool accept_bursts = false;
+  std::uint32_t splice_pipes = 0;  // kernel pipes of each worker, which take two each
 };
 // What the data plane will open for itself.
 struct Footprint {
   std::uint32_t workers = 1;
   std::uint32_t addresses = 1;  // listen addresses of all services
+  bool splices = false;         // streams through kernel pipes are wanted
 };
 // Raises the soft limit of descriptors to the hard one and computes what follows from it. wanted:
 // limits.connections, 0 for auto; more than fits is an error that says how to raise the limit.

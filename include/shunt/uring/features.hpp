@@ -1,4 +1,4 @@
-// Which optional parts of io_uring are used: what the kernel offers less what
+// Which optional parts of the kernel are used, most of them io_uring's: what it offers less what
 // SHUNT_URING_DISABLE=name,name switches off (to narrow down a kernel bug in the field).
 #pragma once
 
@@ -21,6 +21,7 @@ namespace shunt::uring {
   ROW(multishot_receive, "multishot_receive") /* 6.17: one bounded receive for many messages */    \
   ROW(message_ring,     "message_ring")      /* 5.18: a worker hands connections to another one */ \
   ROW(min_wait,         "min_wait")          /* 6.12: one wake-up for several completions */        \
+  ROW(splice,           "splice")            /* 2.6.17: streams go on without a copy */               \
   ROW(no_iowait,        "no_iowait")         /* 6.15: a sleeping worker is not shown as iowait */
 // clang-format on
 

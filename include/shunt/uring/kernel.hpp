@@ -68,6 +68,12 @@ struct KeepaliveOptions {
   std::uint32_t count = 0;
 };
 
+// A kernel pipe (pipe(7)), non-blocking and close-on-exec.
+struct PipeEnds {
+  int read_end = -1;  // or -errno
+  int write_end = -1;
+};
+
 // How long submit_and_wait may sleep.
 inline constexpr base::Duration kNoWait = 0;
 inline constexpr base::Duration kForever = UINT64_MAX;
@@ -111,8 +117,9 @@ concept Kernel = requires(
   // -EAGAIN repeat with poll_first), other -errno: the peer cannot take more. poll_first: wait
   // until it is writable before trying.
   { kernel.send(fd, data, length, flag, tag) } -> std::same_as<void>;
-  // One-shot poll(2). result: the events that happened (POLLERR and POLLHUP always count), or
-  // -ECANCELED.
+  // One-shot poll(2). result: the events that happened, or -ECANCELED. POLLERR and POLLHUP always
+  // count, and POLLRDHUP as well (IO_POLL_UNMASK, io_uring/poll.c): where the peer has ended its
+  // side, nobody can wait for POLLOUT.
   { kernel.poll(fd, events, tag) } -> std::same_as<void>;
   // Reads an eventfd's counter into memory of the kernel object; at most one in flight.
   // result: 8.
@@ -214,6 +221,20 @@ concept Kernel = requires(
   // SO_LINGER 0 and close: TCP drops what is queued and sends RST. Nothing of fd may be in
   // flight.
   { kernel.reset(fd) } -> std::same_as<void>;
+
+  // ---- Streams without a copy. Direct calls; only where splices().
+
+  { constant.splices() } -> std::same_as<bool>;
+  // A pipe that holds about so many bytes; less where this user may not have so much (pipe(7):
+  // pipe-max-size, pipe-user-pages-soft). Its ends are for splice() and close() alone.
+  { kernel.open_pipe(length) } -> std::same_as<PipeEnds>;
+  // Moves at most `length` bytes from a socket into an empty pipe, or from a pipe to a socket,
+  // without waiting for either. Bytes moved; 0: the socket's end; -EAGAIN; other -errno: as a
+  // receive or a send would say. The process ignores SIGPIPE: a splice to a socket that was reset
+  // raises it (there is no MSG_NOSIGNAL).
+  { kernel.splice(fd, fd, length) } -> std::same_as<int>;
+  // Takes what is in a pipe, at most `length` bytes, into memory. Bytes taken, or -errno.
+  { kernel.read_pipe(fd, memory, length) } -> std::same_as<int>;
 
   // CLOCK_MONOTONIC. The worker reads it once a turn.
   { constant.now() } -> std::same_as<base::Instant>;

@@ -38,6 +38,7 @@ class alignas(base::kLinePair) Ring {
   [[nodiscard]] const Features& features() const noexcept { return features_; }
   // They were found not to work.
   void do_without_multishot_receives() noexcept { features_.multishot_receive = false; }
+  void do_without_splice() noexcept { features_.splice = false; }
   void do_without_min_wait() noexcept { features_.min_wait = false; }
   [[nodiscard]] io_uring* raw() noexcept { return &ring_; }
   // Stays open beside its registration.

@@ -2,6 +2,7 @@
 // data path is little more than these calls. One thread: the one that created it.
 #pragma once
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -240,6 +241,25 @@ class alignas(base::kLinePair) SystemKernel {
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     ::close(fd);
+  }
+
+  // ---- Streams without a copy.
+
+  [[nodiscard]] bool splices() const noexcept { return features().splice; }
+  [[nodiscard]] PipeEnds open_pipe(std::uint32_t length) noexcept {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return {.read_end = -errno};
+    ::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(length));  // else the kernel's default
+    return {.read_end = ends[0], .write_end = ends[1]};
+  }
+  [[nodiscard]] int splice(int from, int to, std::uint32_t length) noexcept {
+    const ssize_t moved =
+        ::splice(from, nullptr, to, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    return moved < 0 ? -errno : static_cast<int>(moved);
+  }
+  [[nodiscard]] int read_pipe(int pipe, std::byte* memory, std::uint32_t length) noexcept {
+    const ssize_t taken = ::read(pipe, memory, length);
+    return taken < 0 ? -errno : static_cast<int>(taken);
   }
 
   [[nodiscard]] base::Instant now() const noexcept { return base::monotonic_now(); }

@@ -53,6 +53,39 @@ TEST(Bytes, LargeTransfersKeepEveryByteInOrder) {
   for (std::thread& client : clients) client.join();
 }
 
+// Some go through kernel pipes, some through large buffers, some through those of the ring; two
+// readers are slow, and one leaves in the middle.
+TEST(Bytes, OfMoreStreamsThanThereArePipesStayInTheirOrder) {
+  Node node(echo);
+  Plane plane({{node.address()}}, {.splice_pipes = 2});
+  const std::string sent = random_bytes(8'000'000);
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 7; ++i) {
+    clients.emplace_back([&, i] {
+      Socket client = plane.client();
+      std::thread writer([&] {
+        if (client.send(sent)) client.finish();
+      });
+      std::string got;
+      while (got.size() < sent.size()) {
+        const std::string part = client.read(i < 2 ? 10'000 : 400'000);
+        if (part.empty()) break;
+        got += part;
+        if (i == 6 && got.size() > 2'000'000) break;
+      }
+      if (i == 6) {
+        client.reset();
+        writer.join();
+        return;
+      }
+      writer.join();
+      EXPECT_TRUE(got + client.read_all() == sent) << got.size();
+      EXPECT_EQ(client.error(), 0);
+    });
+  }
+  for (std::thread& client : clients) client.join();
+}
+
 TEST(Bytes, AHalfCloseOfTheClientLetsTheAnswerComeAfterIt) {
   Node node([](Socket& socket) {
     const std::string all = socket.read_all();

@@ -31,6 +31,12 @@ class HandKernel : public QuietKernel {
   std::vector<int> shut;                     // whose write side was shut, in order
   std::vector<int> closed;                   // in order
   std::vector<int> reset_closed;             // those of them that were reset
+  bool spliced = false;                      // it has splice()
+  std::map<int, std::uint32_t> waiting;      // bytes that a splice finds, by descriptor
+  std::map<int, std::uint32_t> room;         // bytes that a splice to it can leave
+  std::map<int, int> splice_says;            // instead of moving anything, by descriptor
+  bool pipes_run_out = false;                // none can be opened
+  std::vector<int> pipes_opened;             // the read ends, in order
   std::map<int, int> ahead;                  // what peek() says, by descriptor; else -EAGAIN
   struct SentNow {
     int fd;
@@ -85,6 +91,13 @@ class HandKernel : public QuietKernel {
   void bytes_are_taken(int fd, std::uint32_t length) {
     complete(Kind::kSend, fd, static_cast<std::int32_t>(length));
   }
+  // It waits to be ready, and is.
+  [[nodiscard]] bool polls(int fd) const {
+    return std::any_of(operations_.begin(), operations_.end(), [fd](const Operation& one) {
+      return one.kind == Kind::kPoll && one.fd == fd;
+    });
+  }
+  void is_ready(int fd) { complete(Kind::kPoll, fd, kPollOut); }
   // What the latest send there was to send.
   [[nodiscard]] std::span<const std::byte> sent(int fd) { return sent_[fd]; }
   // Completions that mean nothing to the worker, but keep it busy.
@@ -158,11 +171,29 @@ class HandKernel : public QuietKernel {
     sent_now.push_back({fd, taken, hold});
     return static_cast<int>(taken);
   }
+  [[nodiscard]] bool splices() const { return spliced; }
+  uring::PipeEnds open_pipe(std::uint32_t) {
+    if (pipes_run_out) return {.read_end = -EMFILE};
+    const int read_end = kFirstPipe + 2 * static_cast<int>(pipes_opened.size());
+    pipes_opened.push_back(read_end);
+    return {.read_end = read_end, .write_end = read_end + 1};
+  }
+  int splice(int from, int to, std::uint32_t length) {
+    const bool fills = to >= kFirstPipe;
+    if (const auto says = splice_says.find(fills ? from : to); says != splice_says.end())
+      return says->second;
+    std::uint32_t& left = fills ? waiting[from] : room[to];
+    const std::uint32_t moved = std::min(length, left);
+    left -= moved;
+    return moved == 0 ? -EAGAIN : static_cast<int>(moved);
+  }
+  int read_pipe(int, std::byte*, std::uint32_t length) { return static_cast<int>(length); }
   void set_keepalive(int fd, const uring::KeepaliveOptions&) { kept_alive.push_back(fd); }
 
  private:
   static constexpr std::uint32_t kBuffers = 8;
   static constexpr std::int32_t kPollOut = 4;
+  static constexpr int kFirstPipe = 1000;
 
   enum class Kind : std::uint8_t { kAccept, kReceive, kSend, kPoll, kWake };
   struct Operation {

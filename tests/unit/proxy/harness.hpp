@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -238,6 +239,7 @@ struct Options {
   std::vector<base::Endpoint> sources{};
   traffic::SocketOptions sockets{};
   bool accept_bursts = true;
+  std::uint32_t splice_pipes = base::kSplicePipes;
   std::size_t spilled_bytes_max = base::kSpilledBytesMax;
 };
 
@@ -271,12 +273,14 @@ class Plane {
     service.sockets = options.sockets;
     model_.services = {service};
     model_.apps = {app};
+    std::signal(SIGPIPE, SIG_IGN);  // as the daemon does, for splice()
     std::vector<InheritedListener> inherited;
     if (handed) inherited.push_back({options.listen[0], std::move(handed)});
     auto started = DataPlane::start({.workers = options.workers,
                                      .connections_max = options.connections_max,
                                      .pin_workers = false,
                                      .accept_bursts = options.accept_bursts,
+                                     .splice_pipes = options.splice_pipes,
                                      .spilled_bytes_max = options.spilled_bytes_max},
                                     model_, std::move(inherited), root(0));
     if (!started) {

@@ -22,6 +22,7 @@ class Connection {
   template <std::same_as<RigOptions> Given>
   explicit Connection(const Given& options, int connect_result = 0) : rig_(options) {
     kernel.connect_result = connect_result;
+    kernel.spliced = options.splices;
     rig_.start();
     kernel.client_arrives();
     settle();
@@ -57,11 +58,17 @@ class Connection {
   // Why it was closed; nothing while it is open.
   std::optional<CloseCause> cause() {
     ConnectionEnd end;
-    if (rig_.outbox.take_ends(&end, 1) == 1) cause_ = end.cause;
+    if (rig_.outbox.take_ends(&end, 1) == 1) {
+      cause_ = end.cause;
+      bytes_up_ = end.bytes_up;
+    }
     return cause_;
   }
+  // Delivered to the node, once cause() has told why it was closed.
+  [[nodiscard]] std::uint64_t bytes_up() const { return bytes_up_; }
 
  private:
+  std::uint64_t bytes_up_ = 0;
   std::optional<CloseCause> cause_;
   std::uint64_t turns_ = 0;
 };

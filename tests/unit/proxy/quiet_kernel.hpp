@@ -63,6 +63,10 @@ class QuietKernel {
   int accept_now(int) { return -EAGAIN; }
   void close(int) {}
   void reset(int) {}
+  [[nodiscard]] static bool splices() { return false; }
+  uring::PipeEnds open_pipe(std::uint32_t) { return {.read_end = -EMFILE}; }
+  int splice(int, int, std::uint32_t) { return -EAGAIN; }
+  int read_pipe(int, std::byte*, std::uint32_t) { return -EAGAIN; }
   [[nodiscard]] base::Instant now() const { return clock; }
   [[nodiscard]] std::int64_t wall_ms() const { return 0; }
 

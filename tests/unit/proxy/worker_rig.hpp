@@ -22,6 +22,8 @@ struct RigOptions {
   std::vector<std::string> nodes = {"192.0.2.2:80"};  // the address of each pool's
   Peers* peers = nullptr;                             // it is worker 0 of them
   bool fast_open = false;                             // of the service
+  std::size_t spilled_bytes_max = base::kSpilledBytesMax;
+  bool splices = false;  // the kernel of a Connection does
 };
 
 template <class K>
@@ -35,6 +37,7 @@ class WorkerRig {
         outbox(counters),
         live(static_cast<traffic::NodeSlot>(options.nodes.size())) {
     setup_.connections_max = options.connections_max;
+    setup_.spilled_bytes_max = options.spilled_bytes_max;
     setup_.listeners = {{K::kListener, 0}};
     setup_.app_of = {0};
     setup_.wake_fd = K::kWake;

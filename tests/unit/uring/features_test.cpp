@@ -19,7 +19,7 @@ TEST(Features, AreSwitchedOffByName) {
   EXPECT_TRUE(features->single_issuer);
   EXPECT_EQ(features->names(),
             "single_issuer coop_taskrun registered_ring multishot_accept multishot_receive "
-            "message_ring min_wait");
+            "message_ring min_wait splice");
 }
 
 TEST(Features, OfSeveralRingsAreThoseThatAllHave) {
