@@ -358,7 +358,7 @@ bool build(const cli::ServeOptions& options, std::optional<Daemon>& daemon) {
                      : std::move(outcome.errors);
   if (!errors.empty()) {
     for (const control::ConfigError& error : errors) std::cerr << error.to_string() << '\n';
-    std::cerr << "shunt: not started: " << plural(errors.size(), "error") << " in "
+    std::cerr << "shunt: not started: " << plural(control::count_of(errors), "error") << " in "
               << options.config_path << '\n';
     return false;
   }

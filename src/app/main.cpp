@@ -14,6 +14,7 @@ shunt::cli::CheckReport check(const std::string& path) {
   const shunt::control::ConfigOutcome outcome = shunt::control::load_config(path);
   shunt::cli::CheckReport report;
   for (const auto& error : outcome.errors) report.errors.push_back(error.to_string());
+  report.error_count = shunt::control::count_of(outcome.errors);
   if (!outcome.config) return report;
   report.summary = shunt::app::summary_of(*outcome.config);
   const auto warn = [&report](const std::vector<shunt::control::ConfigError>& warnings) {

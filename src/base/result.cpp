@@ -18,6 +18,13 @@ tl::unexpected<Error> fail_errno(int error_number, std::string_view what, std::s
     case ETIMEDOUT:
       code = ErrorCode::kTimeout;
       break;
+    // Whatever the caller would advise for what it opens, it is not that.
+    case EMFILE:
+      hint = "raise the limit of descriptors (LimitNOFILE= or ulimit -Hn)";
+      break;
+    case ENFILE:
+      hint = "raise the machine's limit of open files (sysctl fs.file-max)";
+      break;
     default:
       break;
   }

@@ -43,11 +43,15 @@ void CommonOptions::declare(Parser& parser) {
   parser.add_name(
       {.names = "--app", .help = "which app; not needed where there is only one", .value = "NAME"},
       app);
-  parser.add_text({.names = "--socket",
-                   .help = "the daemon's admin socket; else SHUNT_SOCKET; else "
-                           "$XDG_RUNTIME_DIR/shunt/admin.sock, then /run/shunt/admin.sock",
-                   .value = "PATH"},
-                  socket);
+  parser.add({.names = "--socket",
+              .help = "the daemon's admin socket; else SHUNT_SOCKET; else "
+                      "$XDG_RUNTIME_DIR/shunt/admin.sock, then /run/shunt/admin.sock",
+              .value = "PATH"},
+             // Empty is a variable of a script that was not set, and the default another daemon.
+             [this](const std::string& text) -> std::string {
+               socket = text;
+               return text.empty() ? "a path is not empty" : "";
+             });
   parser.add_switch({.names = "--json", .help = "print the daemon's answer as it is"}, json);
   parser.add_duration({.names = "--timeout", .help = "give up after this long: 500ms, 30s, 10m"},
                       timeout, {.zero = false});

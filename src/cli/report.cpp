@@ -77,9 +77,12 @@ std::string lines_of_receipt(const json::object& receipt, bool color) {
   }
   const std::uint64_t waiting = total - std::min(total, parts);
   std::string line = "  total " + span("total_ns") + ": ";
+  if (total == 0) line = "  durations not known, the process ended before it had kept them; ";
   if (waiting > total / 10) line += "waiting " + fine_duration(waiting) + ", ";
-  line += "gates " + span("gates_ns") + ", persist " + span("persist_ns") + ", store " +
-          span("store_ns") + ", adoption " + span("adoption_ns") + "; ";
+  if (total != 0) {
+    line += "gates " + span("gates_ns") + ", persist " + span("persist_ns") + ", store " +
+            span("store_ns") + ", adoption " + span("adoption_ns") + "; ";
+  }
   line += flag_at(receipt, "durable") ? "durable" : painted("NOT DURABLE", Color::kYellow, color);
   if (!is_adopted(receipt)) line += painted(", NOT YET FOLLOWED", Color::kYellow, color);
   line += '\n';

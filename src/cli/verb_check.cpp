@@ -60,7 +60,7 @@ class Check final : public Verb {
                       << "\n";
     }
     if (!ok) {
-      environment.err << counted(report.errors.size(), "error") << " in " << escaped(path_) << "\n";
+      environment.err << counted(report.error_count, "error") << " in " << escaped(path_) << "\n";
       return kFailed;
     }
     environment.out << escaped(path_) << ": " << painted("ok", Color::kGreen, environment.color)

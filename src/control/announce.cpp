@@ -115,7 +115,9 @@ void announce_panic(EventSink& events, const traffic::Model& model,
                     const traffic::RoutingTable& before, const traffic::RoutingTable& after) {
   for (std::size_t position = 0; position < after.services.size(); ++position) {
     const bool panic = after.services[position].panic;
-    if (panic == before.services[position].panic) continue;
+    const bool was = before.services[position].panic;
+    const bool moved = after.active != before.active;
+    if (panic == was && !(panic && moved)) continue;
     const std::string& service = model.services[after.services[position].service].name;
     const std::string& pool = model.apps[after.app].pools[after.active].name;
     Event event;
@@ -124,7 +126,9 @@ void announce_panic(EventSink& events, const traffic::Model& model,
     event.app = model.apps[after.app].name;
     event.message = panic ? "too few usable nodes in " + pool + " for " + service +
                                 ": all ready ones are tried regardless of health"
-                          : pool + " has usable nodes for " + service + " again";
+                    : moved ? "panic in " + model.apps[after.app].pools[before.active].name +
+                                  " for " + service + " is over: " + pool + " is live"
+                            : pool + " has usable nodes for " + service + " again";
     event.fields = {{"pool", pool}, {"service", service}, {"panic", panic ? "true" : "false"}};
     events.publish(std::move(event));
   }

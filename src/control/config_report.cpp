@@ -47,6 +47,12 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
+std::size_t count_of(const std::vector<ConfigError>& errors) {
+  std::size_t count = 0;
+  for (const ConfigError& error : errors) count += error.stands_for;
+  return count;
+}
+
 std::string ConfigError::to_string() const {
   std::string text = file;
   if (line > 0) text += ":" + std::to_string(line) + ":" + std::to_string(column);
@@ -112,7 +118,8 @@ std::vector<ConfigError> Report::take(const std::string& file) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
   });
   if (left_out_ > 0) {
-    errors_.push_back({"", 0, 0, std::to_string(left_out_) + " more errors are not listed", ""});
+    errors_.push_back(
+        {"", 0, 0, std::to_string(left_out_) + " more errors are not listed", "", left_out_});
   }
   for (ConfigError& error : errors_) error.file = file;
   return std::move(errors_);

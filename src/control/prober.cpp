@@ -76,7 +76,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
       if (probe->target.slot != slot || (probe->state == ProbeState::kPaused) == paused) continue;
       leave(*probe);
       probe->state = paused ? ProbeState::kPaused : ProbeState::kWaiting;
-      if (!paused && running_) enqueue(*probe);
+      if (paused || !running_) continue;
+      probe->due = base::monotonic_now();  // the next one an interval after this one
+      enqueue(*probe);
     }
     if (running_) take_turns();
   }

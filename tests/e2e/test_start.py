@@ -14,6 +14,7 @@ import tempfile
 import pytest
 
 from harness import SHUNT, Daemon, ask_colour, connect, wait_for, web
+from own_files import seeing
 
 SYS_IO_URING_SETUP, SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER = 425, 426, 427
 SYS_FSYNC = 74 if os.uname().machine == "x86_64" else 82
@@ -83,6 +84,31 @@ def test_io_uring_barred_in_part_names_the_call_and_the_way_out(tmp_path, name, 
             "allow io_uring_setup, io_uring_enter and io_uring_register"]
     log = start_fails(tmp_path, config(), says, preexec=lambda: bar(call, error))
     assert "bug:" not in log
+
+
+@pytest.mark.parametrize("value,says", [
+    (1, ["barred for this user (kernel.io_uring_disabled = 1)", "kernel.io_uring_disabled=0"]),
+    (2, ["switched off on this machine (kernel.io_uring_disabled = 2)", "sysctl kernel.io_uring_disabled=0"]),
+])
+def test_io_uring_barred_by_the_sysctl_names_it_and_the_way_out(tmp_path, value, says):
+    """The machine's own value stays: the daemon sees another file in its place, and the call fails as it would."""
+    own = tmp_path / "io_uring_disabled"
+    own.write_text(f"{value}\n")
+
+    see = seeing({"/proc/sys/kernel/io_uring_disabled": own})
+
+    def barred():
+        see()
+        bar(SYS_IO_URING_SETUP)
+
+    start_fails(tmp_path, config(), says, preexec=barred)
+
+
+@pytest.mark.parametrize("limit", [7, 8, 9, 10, 11, 12, 13, 14, 16, 20, 64, 200])
+def test_a_start_with_few_descriptors_says_how_to_have_more(tmp_path, limit):
+    """One that is too low for the program's own files as well as one that leaves none to connections."""
+    start_fails(tmp_path, config(), ["LimitNOFILE="],
+                preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
 
 
 def test_a_disk_that_fails_is_told_with_a_way_out(tmp_path):

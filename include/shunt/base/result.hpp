@@ -36,7 +36,8 @@ using Status = Result<void>;
   return tl::unexpected<Error>(Error{code, std::move(message), std::move(hint)});
 }
 
-// An Error of kIo (EACCES, EPERM: kPermission; ENOENT: kNotFound) with "what: strerror".
+// An Error of kIo (EACCES, EPERM: kPermission; ENOENT: kNotFound) with "what: strerror". Where
+// descriptors ran out (EMFILE, ENFILE) the hint says how to have more, whatever was given.
 [[nodiscard]] tl::unexpected<Error> fail_errno(int error_number, std::string_view what,
                                                std::string hint = {});
 

@@ -19,6 +19,7 @@ struct ServeOptions {
 // characters.
 struct CheckReport {
   std::vector<std::string> errors;  // "file:line:column: message (hint)", in the order of the file
+  std::size_t error_count = 0;      // may be more than are listed
   std::vector<std::string> warnings;  // the same form; do not fail the check
   std::string summary;  // one line where there are no errors: "2 apps, 3 services, 80 nodes"
 };

@@ -74,13 +74,16 @@ struct Config {
 // One thing wrong with the file.
 struct ConfigError {
   std::string file;
-  int line = 0;         // from 1; 0: the file as a whole
-  int column = 0;       // from 1
-  std::string message;  // names the value and what was expected
-  std::string hint;     // the nearest known key, the way out; may be empty
+  int line = 0;                // from 1; 0: the file as a whole
+  int column = 0;              // from 1
+  std::string message;         // names the value and what was expected
+  std::string hint;            // the nearest known key, the way out; may be empty
+  std::size_t stands_for = 1;  // errors; more where the rest of many is only counted
 
   [[nodiscard]] std::string to_string() const;  // "file:line:column: message (hint)"
 };
+
+[[nodiscard]] std::size_t count_of(const std::vector<ConfigError>& errors);
 
 struct ConfigOutcome {
   std::optional<Config> config;     // set exactly when there are no errors

@@ -168,6 +168,7 @@ TEST(Check, PrintsEveryErrorAndFails) {
   Hooks hooks;
   hooks.check = [](const std::string& path) {
     return CheckReport{.errors = {path + ":3:5: bad", path + ":9:1: worse"},
+                       .error_count = 2,
                        .warnings = {path + ":1:1: odd"},
                        .summary = ""};
   };
@@ -182,10 +183,27 @@ TEST(Check, PrintsEveryErrorAndFails) {
             "\n");
 }
 
+TEST(Check, CountsErrorsThatAreNotListed) {
+  Hooks hooks;
+  hooks.check = [](const std::string& path) {
+    return CheckReport{.errors = {path + ": 1901 more errors are not listed"},
+                       .error_count = 2001,
+                       .warnings = {},
+                       .summary = ""};
+  };
+  EXPECT_THAT(run_with(hooks, {"check", "a.yaml"}).err, HasSubstr("2001 errors in a.yaml\n"));
+}
+
+TEST(Socket, ThatIsEmptyIsNoOtherDaemons) {
+  const Ran ran = run_line("status --socket=");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("a path is not empty"));
+}
+
 TEST(Check, SaysThatAllIsWell) {
   Hooks hooks;
   hooks.check = [](const std::string&) {
-    return CheckReport{.errors = {}, .warnings = {}, .summary = "1 app, 4 nodes"};
+    return CheckReport{.errors = {}, .error_count = 0, .warnings = {}, .summary = "1 app, 4 nodes"};
   };
   const Ran ran = run_with(hooks, {"check", "a.yaml"});
   EXPECT_EQ(ran.code, 0);

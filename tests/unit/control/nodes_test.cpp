@@ -232,6 +232,35 @@ TEST(NodeHealth, WhenAllReadyNodesAreDownTheyAreTriedAllTheSameAndSaidSo) {
   EXPECT_FALSE(rig.app().services[0].panic);
 }
 
+TEST(NodeHealth, APanicIsToldAnewOfThePoolThatASwitchMakesLive) {
+  ControlRig rig;
+  rig.start();
+  rig.check(0, false, 3);
+  rig.check(1, false, 3);
+  rig.check(2, false, 3);
+  rig.check(3, false, 3);
+  rig.run_until([&] { return rig.events.count("panic") == 2; });  // two services
+  Command command = switch_command("green");
+  command.force = true;
+  rig.run(command);
+  EXPECT_EQ(rig.events.count("panic"), 4U);
+  EXPECT_THAT(rig.events.last("panic").message, HasSubstr("too few usable nodes in green"));
+}
+TEST(NodeHealth, APanicThatASwitchEndsSaysNothingOfUsableNodes) {
+  ControlRig rig;
+  rig.start();
+  rig.check(0, false, 3);
+  rig.check(1, false, 3);
+  rig.run_until([&] { return rig.events.count("panic") == 2; });
+  rig.run(admin_command({"g1", "g2"}, AdminState::kDrain));
+  Command command = switch_command("green");
+  command.force = true;
+  rig.run(command);
+  EXPECT_TRUE(rig.routed_to().empty());
+  EXPECT_EQ(rig.events.count("panic"), 4U);
+  EXPECT_THAT(rig.events.last("panic").message, HasSubstr("is over: green is live"));
+}
+
 TEST(NodeHealth, AfterARestartTheLivePoolCountsAsUsableAndTheOtherHasToProveItself) {
   ControlRig rig;
   rig.start();

@@ -278,6 +278,25 @@ TEST_F(ProberTest, APausedNodeIsNotCheckedUntilItIsResumed) {
   wait_for([&] { return count(paused) >= before + 2; });
 }
 
+// Two checks in a row prove less than two with an interval between. Only a bound from below: a slow
+// machine makes it longer.
+TEST_F(ProberTest, ChecksOfANodeThatIsResumedAreAnIntervalApart) {
+  using Clock = std::chrono::steady_clock;
+  const Listener listener(endpoint("127.0.0.1"));
+  const traffic::NodeSlot slot = add(listener.address);
+  model_.apps[0].health.interval = base::kSecond;
+  start();
+  wait_for([&] { return count(slot) == 1; });
+  prober_->set_paused(slot, true);
+  const auto half = Clock::now() + std::chrono::milliseconds(500);
+  wait_for([&] { return Clock::now() >= half; });
+  prober_->set_paused(slot, false);
+  wait_for([&] { return count(slot) == 2; });
+  const auto first = Clock::now();
+  wait_for([&] { return count(slot) == 3; });
+  EXPECT_GE(Clock::now() - first, std::chrono::milliseconds(750));
+}
+
 TEST_F(ProberTest, PausingEndsARunningCheckWithoutAResult) {
   const BlackHole hole;
   const traffic::NodeSlot slot = add(hole.listener.address);
