@@ -71,7 +71,8 @@ class Buffers {
   }
   // The pipe's stream is worth a kernel pipe.
   [[nodiscard]] bool may_splice(const Pipe& pipe) const noexcept {
-    return pipe.full_receives >= kGrowAfter && shard_.kernel.splices() && !pipe.never_spliced;
+    return pipe.full_receives >= kGrowAfter && shard_.kernel.splices() && !pipe.never_spliced &&
+           splice_pipes_.may_take(shard_.now);
   }
   // Moves what waits in its socket into a kernel pipe, which the pipe holds then. What splice()
   // said, or -ENOBUFS where there is no kernel pipe.
@@ -80,7 +81,9 @@ class Buffers {
     streams_left_some_ = true;
     pipe.buffer = splice_pipes_.take(shard_.now);
     if (pipe.buffer == uring::kNoBuffer) return -ENOBUFS;
-    const int moved = splice_pipes_.fill(pipe.buffer, relay.socket(source).fd);
+    const int moved =
+        splice_pipes_.fill(pipe.buffer, relay.socket(source).fd,
+                           shard_.crowded_turns == 0 ? base::kSplicePipeBytes : kSplicedInCrowd);
     if (moved <= 0) {
       release(pipe);
       pipe.full_receives = 0;
@@ -96,10 +99,11 @@ class Buffers {
     return splice_pipes_.drain(relay.from(source).buffer, relay.socket(other(source)).fd);
   }
   // Takes what its kernel pipe holds into memory, and the pipe is never spliced again. False, and
-  // all is as it was: the bound is reached, or there is no memory.
+  // all is as it was: there is no memory, or what is set aside has reached its share of the bound
+  // (the rest is for the time when the ring is short).
   [[nodiscard]] bool pour(Pipe& pipe) noexcept {
     const std::uint32_t left = pipe.length - pipe.sent;
-    if (spilled_bytes_ + left > shard_.setup.spilled_bytes_max) return false;
+    if (spilled_bytes_ + left > shard_.setup.spilled_bytes_max / kPouredShare) return false;
     auto* memory = static_cast<std::byte*>(std::malloc(left));
     if (memory == nullptr || !splice_pipes_.pour(pipe.buffer, memory)) {
       std::free(memory);
@@ -233,6 +237,9 @@ class Buffers {
   // Requests and answers hardly ever get there.
   static constexpr std::uint8_t kGrowAfter = 2;
   static constexpr base::Duration kKept = base::kSecond;
+  // Many streams at a time, or one beside many messages: nobody waits long for a stream.
+  static constexpr std::uint32_t kSplicedInCrowd = 64 * 1024;
+  static constexpr std::size_t kPouredShare = 8;
   // A send that takes longer than this has met a full socket; before, it is only on its way.
   static constexpr base::Duration kStuckAfter = base::kMillisecond;
   static constexpr base::Duration kReliefPause = base::kMillisecond;

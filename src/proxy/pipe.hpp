@@ -31,10 +31,11 @@ namespace shunt::proxy {
 //                         └─failed──────────────────────────────► cut ◄──┘
 enum class PipeState : std::uint8_t {
   kIdle,       // nothing is armed yet
-  kReceiving,  // no bytes are held; a receive is in flight
+  kReceiving,  // no bytes are held; a receive is in flight, or a poll in its place
   kStarved,    // as receiving, but there was no buffer: waits for one, nothing is in flight
   kHolding,    // bytes are held for a destination that is not connected yet
-  kSending,    // bytes are held and a send is in flight; a multishot receive may be as well
+  kSending,    // bytes are held and a send is in flight, or a poll in its place, or it is parked;
+               // a multishot receive may be in flight as well
   kEndHeld,    // the source ended, and the destination is not connected yet
   kEnded,      // the source ended, all bytes and the end were passed on
   kCut,        // over without an end: the source failed or the destination takes no more

@@ -32,6 +32,10 @@ class SplicePipes {
   SplicePipes(const SplicePipes&) = delete;
   SplicePipes& operator=(const SplicePipes&) = delete;
 
+  // Whether take() may give one.
+  [[nodiscard]] bool may_take(base::Instant now) const noexcept {
+    return free_ != 0 && now >= not_before_;
+  }
   // One that is empty, the lowest that is free; kNoBuffer where all are taken, or none can be
   // opened, which is tried again after a while.
   [[nodiscard]] uring::BufferId take(base::Instant now) noexcept {
@@ -48,7 +52,7 @@ class SplicePipes {
     }
     free_ &= ~(std::uint64_t{1} << index);
     open_ |= std::uint64_t{1} << index;
-    used_at_ = now;
+    one.used_at = now;
     return static_cast<uring::BufferId>(kFirstSplicePipe + index);
   }
   // One in which bytes are left, because nobody wants them any more, is closed.
@@ -58,11 +62,11 @@ class SplicePipes {
     free_ |= std::uint64_t{1} << index;
   }
 
-  // Moves what waits in a socket into an empty one, as far as that holds it. As splice() says.
-  [[nodiscard]] int fill(uring::BufferId id, int socket) noexcept {
+  // Moves at most `length` bytes of what waits in a socket into an empty one. As splice() says.
+  [[nodiscard]] int fill(uring::BufferId id, int socket, std::uint32_t length) noexcept {
     Held& one = held_[index_of(id)];
     SHUNT_CHECK(one.bytes == 0);
-    const int moved = kernel_.splice(socket, one.ends.write_end, base::kSplicePipeBytes);
+    const int moved = kernel_.splice(socket, one.ends.write_end, length);
     if (moved > 0) one.bytes = static_cast<std::uint32_t>(moved);
     return moved;
   }
@@ -74,12 +78,17 @@ class SplicePipes {
     return moved;
   }
 
-  // Takes all that is in it into memory; false: the kernel would not give it.
+  // Takes all that is in it into memory; false: the kernel would not give it, and it is there
+  // still.
   [[nodiscard]] bool pour(uring::BufferId id, std::byte* memory) noexcept {
     Held& one = held_[index_of(id)];
+    const std::uint32_t whole = one.bytes;
     while (one.bytes != 0) {
       const int taken = kernel_.read_pipe(one.ends.read_end, memory, one.bytes);
-      if (taken <= 0) return false;
+      if (taken <= 0) {
+        SHUNT_CHECK(whole == one.bytes);  // a part is lost
+        return false;
+      }
       memory += taken;
       one.bytes -= static_cast<std::uint32_t>(taken);
     }
@@ -88,11 +97,10 @@ class SplicePipes {
 
   // Some are open that nobody has.
   [[nodiscard]] bool keeps_any() const noexcept { return (open_ & free_) != 0; }
-  // When one was taken last.
-  [[nodiscard]] base::Instant used_at() const noexcept { return used_at_; }
+  // When the one was taken last that close_one() would close.
+  [[nodiscard]] base::Instant used_at() const noexcept { return held_[highest_idle()].used_at; }
   void close_one() noexcept {
-    const std::uint64_t idle = open_ & free_;
-    if (idle != 0) close(static_cast<std::uint32_t>(63 - std::countl_zero(idle)));
+    if (keeps_any()) close(highest_idle());
   }
   // For tests and simulations.
   [[nodiscard]] std::uint32_t taken() const noexcept {
@@ -109,11 +117,16 @@ class SplicePipes {
   struct Held {
     uring::PipeEnds ends;
     std::uint32_t bytes = 0;  // in it
+    base::Instant used_at = 0;
   };
 
   [[nodiscard]] static std::uint32_t index_of(uring::BufferId id) noexcept {
     SHUNT_CHECK(id >= kFirstSplicePipe && id < kFirstSplicePipe + kSplicePipesMax);
     return id - kFirstSplicePipe;
+  }
+  // The lowest are used first. Only where keeps_any().
+  [[nodiscard]] std::uint32_t highest_idle() const noexcept {
+    return static_cast<std::uint32_t>(63 - std::countl_zero((open_ & free_) | 1));
   }
   void shut(Held& one) noexcept {
     if (one.ends.read_end < 0) return;
@@ -129,9 +142,8 @@ class SplicePipes {
   K& kernel_;
   const std::uint32_t count_;
   std::array<Held, kSplicePipesMax> held_;
-  std::uint64_t free_;      // a bit each
-  std::uint64_t open_ = 0;  // the same
-  base::Instant used_at_ = 0;
+  std::uint64_t free_;            // a bit each
+  std::uint64_t open_ = 0;        // the same
   base::Instant not_before_ = 0;  // to try to open one
 };
 

@@ -80,7 +80,7 @@ class Transfer {
     const Side source = other(destination);
     Pipe& pipe = relay.from(source);
     if (pipe.is_spliced()) [[unlikely]]
-      return splice_out(relay, source, true);
+      return splice_out(relay, source, result);
     count(relay, source, result);
     const bool reclaim = pipe.reclaiming;
     pipe.reclaiming = false;
@@ -115,7 +115,7 @@ class Transfer {
       Pipe& pipe = relay.from(source);
       if (!pipe.parked || relay.state != RelayState::kEstablished) continue;
       pipe.parked = false;
-      splice_out(relay, source, true);
+      splice_out(relay, source, POLLRDHUP);
     }
   }
 
@@ -236,7 +236,7 @@ class Transfer {
     const Side destination = other(source);
     Pipe& pipe = relay.from(source);
     if (pipe.is_spliced()) [[unlikely]]
-      return splice_out(relay, source, false);
+      return splice_out(relay, source, 0);
     ++relay.socket(destination).in_flight;
     shard_.kernel.send(relay.socket(destination).fd, pipe.data + pipe.sent, pipe.length - pipe.sent,
                        when_writable, shard_.tag(send_of(destination), relay));
@@ -249,16 +249,29 @@ class Transfer {
     Pipe& pipe = relay.from(source);
     pipe.waits_readable = false;
     std::int32_t result = buffers_.splice_in(relay, source);
-    pipe.more_expected = result == -ENOBUFS || (result > 0 && buffers_.may_splice(pipe));
+    if (result <= 0 && result != -EAGAIN && result != -ENOBUFS) {
+      // An end or a failure, but not before bytes that a splice cannot take.
+      const int next = shard_.kernel.peek(relay.socket(source).fd);
+      if (next > 0) {
+        if (result < 0) {  // told only once
+          relay.socket(source).reset_seen = true;
+          relay.cause = cause_of_failure(source, result);
+        }
+        pipe.never_spliced = true;
+        result = -EAGAIN;
+      } else if (result == 0) {
+        result = true_end(relay, source, next);
+      }
+    }
+    pipe.more_expected = result == -ENOBUFS || (result > 0 && pipe.full_receives != 0);
     if (result == -ENOBUFS) return receive_copy(relay, source);
     if (result > 0) timeouts_.moved(relay, source);
-    result = true_end(relay, source, result);
     act(relay, source, pipe.received(result), result);
   }
 
   // Sends what the destination takes of what a kernel pipe holds, and waits until it takes the
-  // rest. waited: it was ready just now.
-  [[gnu::noinline]] void splice_out(Relay& relay, Side source, bool waited) noexcept {
+  // rest. polled: what the poll said that waited for it; 0: none did.
+  [[gnu::noinline]] void splice_out(Relay& relay, Side source, std::int32_t polled) noexcept {
     const Side destination = other(source);
     Pipe& pipe = relay.from(source);
     const std::int32_t result = buffers_.splice_out(relay, source);
@@ -268,9 +281,9 @@ class Transfer {
       buffers_.release(pipe);
       return act(relay, source, action, result);
     }
-    if (waited && result == -EAGAIN) {
+    if (polled != 0 && result == -EAGAIN) {
       // It has ended its own side, which ends every poll (kernel.hpp): a send can wait for it.
-      if (buffers_.pour(pipe)) return send(relay, source, true);
+      if ((polled & POLLRDHUP) != 0 && buffers_.pour(pipe)) return send(relay, source, true);
       pipe.parked = true;
       shard_.timers.set_at_latest(shard_.relays.slot_of(relay), shard_.now + kParkedPause);
       return;

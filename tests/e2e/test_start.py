@@ -295,8 +295,11 @@ def slice_ns(tid):
 def test_the_control_side_alone_has_short_time_slices(daemon):
     server = daemon(config())
     pid = server.process.pid
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    # A thread gives itself its name, when it runs first.
+    wait_for(lambda: any((task / "comm").read_text() == "shunt-persist\n" for task in tasks.iterdir()), "its name")
     slices = {"shunt": slice_ns(pid)}
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+    for task in tasks.iterdir():
         slices.setdefault((task / "comm").read_text().strip(), slice_ns(int(task.name)))
     if not slices["shunt"]:
         pytest.skip("this kernel has no time slices of threads")

@@ -70,6 +70,7 @@ using SplicePipeGoesOnFull = FaultyKernel<23>;
 using RestOfASpliceForgotten = FaultyKernel<24>;
 using SplicedFailureIsAnEnd = FaultyKernel<25>;
 using PollsOnAndOn = FaultyKernel<26>;
+using SplicedEndIsBelieved = FaultyKernel<27>;
 
 }  // namespace
 }  // namespace shunt::sim
@@ -243,7 +244,8 @@ void SplicePipes<sim::SplicePipeGoesOnFull>::give_back(uring::BufferId id) noexc
 
 // What a destination did not take is forgotten.
 template <>
-void Transfer<sim::RestOfASpliceForgotten>::splice_out(Relay& relay, Side source, bool) noexcept {
+void Transfer<sim::RestOfASpliceForgotten>::splice_out(Relay& relay, Side source,
+                                                       std::int32_t) noexcept {
   Pipe& pipe = relay.from(source);
   const std::int32_t result = buffers_.splice_out(relay, source);
   const PipeAction action = pipe.sent_some(static_cast<std::int32_t>(pipe.length - pipe.sent));
@@ -253,7 +255,7 @@ void Transfer<sim::RestOfASpliceForgotten>::splice_out(Relay& relay, Side source
 
 // A destination that has ended its own side is polled for room.
 template <>
-void Transfer<sim::PollsOnAndOn>::splice_out(Relay& relay, Side source, bool) noexcept {
+void Transfer<sim::PollsOnAndOn>::splice_out(Relay& relay, Side source, std::int32_t) noexcept {
   const Side destination = other(source);
   Pipe& pipe = relay.from(source);
   const std::int32_t result = buffers_.splice_out(relay, source);
@@ -266,6 +268,16 @@ void Transfer<sim::PollsOnAndOn>::splice_out(Relay& relay, Side source, bool) no
   ++relay.socket(destination).in_flight;
   shard_.kernel.poll(relay.socket(destination).fd, POLLOUT,
                      shard_.tag(send_of(destination), relay));
+}
+
+// An end that a splice tells is believed, though bytes are left that it could not take.
+template <>
+void Transfer<sim::SplicedEndIsBelieved>::splice_in(Relay& relay, Side source) noexcept {
+  Pipe& pipe = relay.from(source);
+  pipe.waits_readable = false;
+  const std::int32_t result = buffers_.splice_in(relay, source);
+  if (result == -ENOBUFS) return receive_copy(relay, source);
+  act(relay, source, pipe.received(true_end(relay, source, result)), result);
 }
 
 // A failure that a splice tells is taken for an end.
@@ -409,7 +421,7 @@ TEST(PlantedFault, QueuedBytesThatAreNotSetAsideWithTheOthersAreFound) {
 }
 
 TEST(PlantedFault, KernelPipeThatGoesOnWithBytesInItIsFound) {
-  expect_found<SplicePipeGoesOnFull>("a splice into a pipe that holds bytes");
+  expect_found<SplicePipeGoesOnFull>("a splice into a pipe that holds bytes", kSeedsMany);
 }
 
 TEST(PlantedFault, RestOfAShortSpliceThatIsForgottenIsFound) {
@@ -418,6 +430,10 @@ TEST(PlantedFault, RestOfAShortSpliceThatIsForgottenIsFound) {
 
 TEST(PlantedFault, PollForRoomThatOnlyTellsOfAnEndIsFoundWhenRepeated) {
   expect_found<PollsOnAndOn>("a poll for room that only tells of an end", kSeedsMany);
+}
+
+TEST(PlantedFault, EndBeforeBytesThatASpliceLeftIsFoundWhenBelieved) {
+  expect_found<SplicedEndIsBelieved>("");
 }
 
 TEST(PlantedFault, FailureThatASpliceTellsAndIsTakenForAnEndIsFound) {

@@ -1,4 +1,6 @@
 // Kernel pipes of the scripted kernel.
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -60,6 +62,9 @@ int ScriptedKernel::fill_pipe(File& socket, std::deque<std::byte>& pipe, std::ui
   if (socket.link == nullptr) {
     return socket.error != 0 ? -std::exchange(socket.error, 0) : -ENOTCONN;
   }
+  // Bytes that it cannot take, and an end behind them.
+  const bool ended = (socket.link->poll_mask() & POLLRDHUP) != 0;
+  if (ended && socket.link->has_unread() && random_.one_in(4)) return 0;
   std::array<std::byte, 4096> room;
   const std::size_t most = std::min<std::size_t>(room.size(), length);
   const int moved = socket.link->receive({room.data(), most}, random_);

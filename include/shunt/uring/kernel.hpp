@@ -225,13 +225,15 @@ concept Kernel = requires(
   // ---- Streams without a copy. Direct calls; only where splices().
 
   { constant.splices() } -> std::same_as<bool>;
-  // A pipe that holds about so many bytes; less where this user may not have so much (pipe(7):
-  // pipe-max-size, pipe-user-pages-soft). Its ends are for splice() and close() alone.
+  // A pipe with room for so many bytes in whole pages (fragments that are smaller take a page's
+  // place each); -EPERM where this user may not have so much (pipe(7): pipe-max-size,
+  // pipe-user-pages-soft). Its ends are for splice(), read_pipe() and close() alone.
   { kernel.open_pipe(length) } -> std::same_as<PipeEnds>;
   // Moves at most `length` bytes from a socket into an empty pipe, or from a pipe to a socket,
-  // without waiting for either. Bytes moved; 0: the socket's end; -EAGAIN; other -errno: as a
-  // receive or a send would say. The process ignores SIGPIPE: a splice to a socket that was reset
-  // raises it (there is no MSG_NOSIGNAL).
+  // without waiting for either. Bytes moved; 0: the socket has ended, but bytes may be left that
+  // cannot be moved so (behind an urgent one; tcp_splice_read()): peek() tells; -EAGAIN; other
+  // -errno: as a receive or a send would say, and of a receive before such bytes. The process
+  // ignores SIGPIPE: a splice to a socket that was reset raises it (there is no MSG_NOSIGNAL).
   { kernel.splice(fd, fd, length) } -> std::same_as<int>;
   // Takes what is in a pipe, at most `length` bytes, into memory. Bytes taken, or -errno.
   { kernel.read_pipe(fd, memory, length) } -> std::same_as<int>;

@@ -249,7 +249,14 @@ class alignas(base::kLinePair) SystemKernel {
   [[nodiscard]] PipeEnds open_pipe(std::uint32_t length) noexcept {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return {.read_end = -errno};
-    ::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(length));  // else the kernel's default
+    // Beyond the user's share of pages the kernel gives two of them, with which a stream is slower
+    // than by copying.
+    if (::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(length)) < 0) {
+      const int error = errno;
+      ::close(ends[0]);
+      ::close(ends[1]);
+      return {.read_end = -error};
+    }
     return {.read_end = ends[0], .write_end = ends[1]};
   }
   [[nodiscard]] int splice(int from, int to, std::uint32_t length) noexcept {

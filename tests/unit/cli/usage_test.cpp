@@ -195,7 +195,7 @@ TEST(Check, CountsErrorsThatAreNotListed) {
 }
 
 TEST(Socket, ThatIsEmptyIsNoOtherDaemons) {
-  const Ran ran = run_line("status --socket=");
+  const Ran ran = run_words({"status", "--socket", ""});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("a path is not empty"));
 }

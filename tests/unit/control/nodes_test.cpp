@@ -8,6 +8,7 @@ namespace {
 
 using test::admin_command;
 using test::ControlRig;
+using test::switch_command;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using traffic::AdminState;

@@ -1,5 +1,6 @@
 // The byte contract over real sockets: every byte once and in order, ends as ends, resets as resets
 // after the bytes before them.
+#include <mutex>
 #include <random>
 
 #include "tests/unit/proxy/harness.hpp"
@@ -84,6 +85,30 @@ TEST(Bytes, OfMoreStreamsThanThereArePipesStayInTheirOrder) {
     });
   }
   for (std::thread& client : clients) client.join();
+}
+
+// tcp_splice_read() gets no further than an urgent byte, and says "end" where the end is there too.
+TEST(Bytes, BehindAnUrgentByteOfAStreamThatHasEndedAreNotLost) {
+  std::string got;
+  std::mutex mutex;
+  Node node([&](Socket& socket) {
+    std::string all;
+    for (std::string part; !(part = socket.read(20'000)).empty();) all += part;
+    const std::lock_guard lock(mutex);
+    got = std::move(all);
+  });
+  const std::string sent = random_bytes(12'000'000);
+  Plane plane({{node.address()}});
+  Socket client = plane.client();
+  ASSERT_TRUE(client.send(sent));
+  ASSERT_EQ(::send(client.fd(), "!", 1, MSG_OOB), 1);
+  ASSERT_TRUE(client.send(sent.substr(0, 5000)));
+  client.finish();
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_EQ(plane.end().cause, CloseCause::kDone);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(got.size(), sent.size() + 5000);
+  EXPECT_TRUE(got == sent + sent.substr(0, 5000));
 }
 
 TEST(Bytes, AHalfCloseOfTheClientLetsTheAnswerComeAfterIt) {

@@ -97,7 +97,7 @@ class HandKernel : public QuietKernel {
       return one.kind == Kind::kPoll && one.fd == fd;
     });
   }
-  void is_ready(int fd) { complete(Kind::kPoll, fd, kPollOut); }
+  void is_ready(int fd, int events = kPollOut) { complete(Kind::kPoll, fd, events); }
   // What the latest send there was to send.
   [[nodiscard]] std::span<const std::byte> sent(int fd) { return sent_[fd]; }
   // Completions that mean nothing to the worker, but keep it busy.

@@ -1,6 +1,7 @@
 // Streams that go on without a copy, through kernel pipes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <cerrno>
 
@@ -12,7 +13,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr int kClient = HandKernel::kClient;
@@ -58,13 +58,18 @@ TEST_F(Splice, GoesFromSocketToSocketAndWaitsForMore) {
   EXPECT_EQ(kernel.room[kNode], 9'550'000U);
   EXPECT_THAT(kernel.pipes_opened, SizeIs(1)) << "one after the other";
 }
-TEST_F(Splice, HoldsNoPipeWhileItWaits) {
+TEST_F(Splice, OpensNoPipeBeforeThereIsSomethingForIt) {
   EXPECT_THAT(kernel.pipes_opened, IsEmpty());
 }
 TEST_F(Splice, TakesNoMoreThanOthersCanWaitFor) {
   stream(1'000'000);
   EXPECT_EQ(kernel.room[kNode], 10'000'000 - base::kSplicePipeBytes);
   EXPECT_TRUE(kernel.polls(kClient)) << "the rest is for another turn";
+  kernel.noise(base::kCrowdedTurn + 1);
+  one.settle();
+  kernel.room[kNode] = 1'000'000;
+  stream(0);
+  EXPECT_EQ(kernel.room[kNode], 1'000'000 - 64U * 1024);
 }
 TEST_F(Splice, WaitsForAReaderThatTakesAPart) {
   kernel.room[kNode] = 50'000;
@@ -89,7 +94,7 @@ TEST_F(Splice, GoesOnFromMemoryForAReaderThatEndsEveryPoll) {
   stream(200'000);
   ASSERT_TRUE(kernel.polls(kNode));
   kernel.room[kNode] = 0;
-  kernel.is_ready(kNode);
+  kernel.is_ready(kNode, POLLRDHUP);
   one.settle();
   EXPECT_FALSE(kernel.polls(kNode));
   ASSERT_EQ(kernel.sent(kNode).size(), 150'000U);
@@ -116,33 +121,63 @@ TEST_F(Splice, EndsWhereNothingCame) {
   EXPECT_TRUE(kernel.waits_first[kClient]);
 }
 TEST_F(Splice, GoesOnWithLargeBuffersWhereThereIsNoPipeAndTriesAgainLater) {
+  const auto copy = [this] {
+    ASSERT_TRUE(kernel.receives_into_own_memory(kClient));
+    kernel.bytes_arrive(kClient, 200'000, true);
+    one.settle();
+    kernel.bytes_are_taken(kNode);
+    one.settle();
+  };
   kernel.pipes_run_out = true;
   stream(200'000);
-  ASSERT_TRUE(kernel.receives_into_own_memory(kClient));
   kernel.pipes_run_out = false;
-  kernel.bytes_arrive(kClient, 200'000, true);
-  one.settle();
-  kernel.bytes_are_taken(kNode);
-  one.settle();
-  stream(0);
-  EXPECT_THAT(kernel.pipes_opened, IsEmpty()) << "it was short a moment ago";
+  copy();
+  EXPECT_FALSE(kernel.polls(kClient)) << "it was short a moment ago";
   kernel.clock += base::kSecond;
-  kernel.bytes_arrive(kClient, 200'000, true);
-  one.settle();
-  kernel.bytes_are_taken(kNode);
-  one.settle();
+  copy();
   stream(200'000);
   EXPECT_THAT(kernel.pipes_opened, SizeIs(1));
 }
 TEST_F(Splice, PassesTheEndOn) {
   stream(200'000);
   kernel.splice_says[kClient] = 0;
+  kernel.ahead[kClient] = 0;
   stream(0);
   EXPECT_THAT(kernel.shut, ElementsAre(kNode));
   kernel.end_arrives(kNode);
   one.settle();
   EXPECT_EQ(one.cause(), CloseCause::kDone);
   EXPECT_EQ(one.bytes_up(), kBefore + 200'000);
+}
+// tcp_splice_read() says 0 where an urgent byte keeps it from the bytes behind, and the end is
+// there.
+TEST_F(Splice, BelievesNoEndBeforeBytesThatItCouldNotTake) {
+  kernel.splice_says[kClient] = 0;
+  kernel.ahead[kClient] = 1;
+  stream(0);
+  EXPECT_THAT(kernel.shut, IsEmpty());
+  ASSERT_TRUE(kernel.receives(kClient));
+  kernel.bytes_arrive(kClient, 100);
+  one.settle();
+  kernel.bytes_are_taken(kNode);
+  one.settle();
+  kernel.end_arrives(kClient);
+  one.settle();
+  EXPECT_THAT(kernel.shut, ElementsAre(kNode));
+}
+TEST_F(Splice, PassesAResetOnBehindBytesThatItCouldNotTake) {
+  kernel.splice_says[kClient] = -ECONNRESET;
+  kernel.ahead[kClient] = 1;
+  stream(0);
+  EXPECT_THAT(kernel.reset_closed, IsEmpty());
+  kernel.bytes_arrive(kClient, 100);
+  one.settle();
+  kernel.bytes_are_taken(kNode);
+  one.settle();
+  kernel.end_arrives(kClient);
+  one.settle();
+  EXPECT_THAT(kernel.reset_closed, Contains(kNode));
+  EXPECT_EQ(one.cause(), CloseCause::kClientReset);
 }
 TEST_F(Splice, PassesAResetOn) {
   kernel.splice_says[kClient] = -ECONNRESET;
@@ -183,7 +218,7 @@ TEST_F(SpliceWithoutMemory, LooksAfterAReaderThatEndsEveryPollNowAndThen) {
   kernel.room[kNode] = 50'000;
   stream(200'000);
   kernel.room[kNode] = 0;
-  kernel.is_ready(kNode);
+  kernel.is_ready(kNode, POLLRDHUP);
   one.settle();
   EXPECT_FALSE(kernel.polls(kNode));
   const std::uint64_t turns = one.turns();
@@ -202,7 +237,7 @@ TEST_F(SpliceWithoutMemory, LooksAfterAReaderThatEndsEveryPollNowAndThen) {
 TEST_F(SpliceWithoutMemory, ThatIsParkedCanEnd) {
   kernel.room[kNode] = 0;
   stream(200'000);
-  kernel.is_ready(kNode);
+  kernel.is_ready(kNode, POLLRDHUP);
   one.settle();
   kernel.splice_says[kNode] = -EPIPE;
   one.pass(20 * base::kMillisecond);
