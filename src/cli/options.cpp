@@ -11,6 +11,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<Goal>& goals) {
   std::vector<std::string> names;
+  names.reserve(goals.size());
   for (const Goal goal : goals) names.emplace_back(to_string(goal));
   return names;
 }

@@ -105,7 +105,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   void close(Probe& probe) {
     boost::system::error_code ignored;
-    probe.socket.close(ignored);
+    (void)probe.socket.close(ignored);
     --in_flight_;
   }
 
@@ -156,7 +156,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // False where the socket cannot be watched (epoll's own limits).
   bool watch(Probe& probe, base::UniqueFd& fd) {
     boost::system::error_code refused;
-    probe.socket.assign(fd.get(), refused);
+    (void)probe.socket.assign(fd.get(), refused);
     if (refused) return false;
     (void)fd.release();
     probe.state = ProbeState::kConnecting;

@@ -6,10 +6,10 @@
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -22,7 +22,6 @@ namespace shunt::control {
 namespace {
 
 using base::kMillisecond;
-using ::testing::HasSubstr;
 
 base::Endpoint endpoint(const std::string& text) {
   return *base::Endpoint::parse(text);
