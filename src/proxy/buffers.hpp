@@ -69,10 +69,11 @@ class Buffers {
     streams_left_some_ = true;
     return true;
   }
-  // The pipe's stream is worth a kernel pipe.
+  // The pipe's stream is worth a kernel pipe. Not in a crowd: messages beside it had a longer tail
+  // (docs/performance.md).
   [[nodiscard]] bool may_splice(const Pipe& pipe) const noexcept {
     return pipe.full_receives >= kGrowAfter && shard_.kernel.splices() && !pipe.never_spliced &&
-           splice_pipes_.may_take(shard_.now);
+           shard_.crowded_turns == 0 && splice_pipes_.may_take(shard_.now);
   }
   // Moves what waits in its socket into a kernel pipe, which the pipe holds then. What splice()
   // said, or -ENOBUFS where there is no kernel pipe.
@@ -82,8 +83,7 @@ class Buffers {
     pipe.buffer = splice_pipes_.take(shard_.now);
     if (pipe.buffer == uring::kNoBuffer) return -ENOBUFS;
     const int moved =
-        splice_pipes_.fill(pipe.buffer, relay.socket(source).fd,
-                           shard_.crowded_turns == 0 ? base::kSplicePipeBytes : kSplicedInCrowd);
+        splice_pipes_.fill(pipe.buffer, relay.socket(source).fd, base::kSplicePipeBytes);
     if (moved <= 0) {
       release(pipe);
       pipe.full_receives = 0;
@@ -237,8 +237,6 @@ class Buffers {
   // Requests and answers hardly ever get there.
   static constexpr std::uint8_t kGrowAfter = 2;
   static constexpr base::Duration kKept = base::kSecond;
-  // Many streams at a time, or one beside many messages: nobody waits long for a stream.
-  static constexpr std::uint32_t kSplicedInCrowd = 64 * 1024;
   static constexpr std::size_t kPouredShare = 8;
   // A send that takes longer than this has met a full socket; before, it is only on its way.
   static constexpr base::Duration kStuckAfter = base::kMillisecond;

@@ -65,11 +65,18 @@ TEST_F(Splice, TakesNoMoreThanOthersCanWaitFor) {
   stream(1'000'000);
   EXPECT_EQ(kernel.room[kNode], 10'000'000 - base::kSplicePipeBytes);
   EXPECT_TRUE(kernel.polls(kClient)) << "the rest is for another turn";
+}
+TEST_F(Splice, IsNothingForACrowd) {
   kernel.noise(base::kCrowdedTurn + 1);
   one.settle();
-  kernel.room[kNode] = 1'000'000;
-  stream(0);
-  EXPECT_EQ(kernel.room[kNode], 1'000'000 - 64U * 1024);
+  stream(200'000);
+  ASSERT_TRUE(kernel.receives_into_own_memory(kClient)) << "the next one";
+  for (std::uint32_t i = 0; i < base::kCrowdLasts; ++i) one.settle();
+  kernel.bytes_arrive(kClient, 200'000, true);
+  one.settle();
+  kernel.bytes_are_taken(kNode);
+  one.settle();
+  EXPECT_TRUE(kernel.polls(kClient)) << "once it is over";
 }
 TEST_F(Splice, WaitsForAReaderThatTakesAPart) {
   kernel.room[kNode] = 50'000;
