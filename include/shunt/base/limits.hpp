@@ -46,7 +46,8 @@ inline constexpr std::uint32_t kProbesAtOnceMax = 64;
 inline constexpr std::uint32_t kConnectionsMax = 1U << 20;
 // Bytes for readers that stopped reading, a worker, beyond its receive buffers: a buffer of 32 KiB
 // each, three at most, so for 2,730 to 8,192 of them. Beyond, those that came last are closed while
-// others starve.
+// others starve. An eighth of it may go to readers of streams that have ended their own side, 256
+// KiB at most each (buffers.hpp, pour()).
 inline constexpr std::size_t kSpilledBytesMax = 256U * 1024 * 1024;
 // Large buffers of a worker, for streams; beyond, they go on with the receive buffers. Their memory
 // is taken as far as streams come, at most 32 MiB, and goes back.

@@ -83,6 +83,7 @@ admin: {socket: /tmp/a.sock, socket_mode: 0600, http: "[::1]:9900"}
 state: {dir: /tmp/state, sync: off}
 workers: 3
 busy_poll: 20us
+splice: off
 limits: {connections: 5000}
 log: {level: warn, format: json, access: stdout}
 shutdown_delay: 3s
@@ -98,6 +99,7 @@ apps: {web: {initial: blue, listen: 127.0.0.1:80, pools: {blue: [10.0.0.1:80]}}}
   EXPECT_EQ(config.workers, 3U);
   EXPECT_EQ(config.busy_poll.mode, proxy::BusyPollMode::kAlways);
   EXPECT_EQ(config.busy_poll.span, 20 * base::kMicrosecond);
+  EXPECT_FALSE(config.splice);
   EXPECT_EQ(config.connections_max, 5000U);
   EXPECT_EQ(config.log.level, LogLevel::kWarn);
   EXPECT_EQ(config.log.format, LogFormat::kJson);

@@ -123,6 +123,14 @@ TEST_F(Descriptors, ForABurstAreKeptWhereThereAreMany) {
   ASSERT_TRUE(capacity);
   EXPECT_EQ(capacity->accept_bursts, capacity->descriptors >= base::kReservedDescriptors + 4 +
                                                                   2 * 5 + base::kCompletionsQueued);
+  EXPECT_EQ(capacity->splice_pipes, 0U) << "nobody wanted them";
+  const std::uint64_t free = capacity->descriptors - base::kReservedDescriptors - 4;
+  const auto splicing = claim_capacity(5, {.splices = true});
+  ASSERT_TRUE(splicing);
+  EXPECT_EQ(splicing->splice_pipes, free >= 16U * 2 * base::kSplicePipes ? base::kSplicePipes : 0);
+  const auto full = claim_capacity(static_cast<std::uint32_t>(free / 2), {.splices = true});
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->splice_pipes, 0U) << "connections come first";
 }
 
 // ---- Buffers.
