@@ -112,6 +112,7 @@ class Renderer {
     }
     for (const json::object* pool : pools) {
       const bool active = raw_at(*pool, "state") == "active";
+      if (active) warn_of_no_node(app, *pool);
       std::string text =
           "  " + padded_right(text_at(*pool, "name"), widths.name) + "  " +
           padded_right(paint(text_at(*pool, "state"), active ? Color::kGreen : Color::kPlain),
@@ -173,6 +174,17 @@ class Renderer {
                             ": too few healthy nodes, ready ones are tried regardless of health",
                         Color::kRed));
     }
+  }
+
+  // In a panic ready nodes are tried all the same, which is said already.
+  void warn_of_no_node(const json::object& app, const json::object& active) {
+    if (active.if_contains("usable") == nullptr || number_at(active, "usable") != 0) return;
+    for (const json::value& service : array_at(app, "services")) {
+      if (service.is_object() && flag_at(service.get_object(), "panic")) return;
+    }
+    line("  " + paint("NO NODE of " + text_at(active, "name") +
+                          " can take connections: new ones are refused",
+                      Color::kRed));
   }
 
   static std::string up_of(const json::object& pool) {
@@ -253,8 +265,10 @@ class Renderer {
   std::string node_state(const json::object& node) const {
     const std::string health = text_at(node, "health");
     const std::string admin = text_at(node, "admin");
-    std::string text = paint(health, health == "down" ? Color::kRed : Color::kPlain);
-    if (const auto since = number_at(node, "since_ns"); since >= base::kSecond) {
+    const bool checked = admin != "maint";  // what checks said before it holds no more
+    std::string text =
+        !checked ? "not checked" : paint(health, health == "down" ? Color::kRed : Color::kPlain);
+    if (const auto since = number_at(node, "since_ns"); checked && since >= base::kSecond) {
       text += ' ' + base::format_duration_brief(since);
     }
     if (admin != "ready") text += ", " + paint(admin, Color::kYellow);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "src/cli/event_stream.hpp"
 #include "src/cli/exit_code.hpp"
@@ -91,7 +92,23 @@ class Events final : public Verb {
       }
     }
     environment.out << std::flush;
+    hint_at_types(environment, array_at(*answer, "events"));
     return kDone;
+  }
+
+  // A mistyped type would be silence. Types come and go with versions of the daemon, so it cannot
+  // be an error: those of the events at hand are named.
+  void hint_at_types(const Environment& environment, const json::array& events) const {
+    std::set<std::string> there;
+    for (const json::value& event : events) {
+      if (event.is_object()) there.insert(text_at(event.get_object(), "type"));
+    }
+    for (const std::string& type : types_) {
+      if (there.contains(escaped(type))) continue;
+      environment.err << "no event of type " << escaped(type)
+                      << " is kept; those that are: " << joined({there.begin(), there.end()}, ", ")
+                      << "\n";
+    }
   }
 
   void show(const Session& session, const StreamedEvent& streamed) const {

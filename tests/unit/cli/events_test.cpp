@@ -92,7 +92,9 @@ TEST(Events, AreLeftOutWhereTheirTypeIsNotAskedFor) {
               ::testing::StartsWith("2026-11-23T10:00:00.000Z  18  info   node_health  web: "));
   const std::string both = run_at(daemon, "events --type switch --type node_health").out;
   EXPECT_EQ(std::count(both.begin(), both.end(), '\n'), 2);
-  EXPECT_EQ(run_at(daemon, "events --type panic").out, "");
+  const Ran none = run_at(daemon, "events --type panic --type switch --since 17");
+  EXPECT_EQ(none.out, "");
+  EXPECT_EQ(none.err, "no event of type panic is kept; those that are: node_health, switch\n");
   EXPECT_THAT(run_at(daemon, "events --follow --type switch --timeout 50ms").out,
               ::testing::Not(HasSubstr("node_health")));
 }

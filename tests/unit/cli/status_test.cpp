@@ -31,7 +31,7 @@ TEST(Status, ShowsNodesInTrouble) {
   EXPECT_EQ(status_of(answers::app(3, "green", "maint", "down"), "").out,
             "web  LIVE green   epoch 42, switched 3m12s ago\n"
             "  green  active  1/2 up  8112 connections\n"
-            "    g2  down 12m34s, maint, 3 connections, oldest 2h, closed in 5m, 7 connect errors  "
+            "    g2  not checked, maint, 3 connections, oldest 2h, closed in 5m, 7 connect errors  "
             " http: connection refused\n"
             "  blue   kept    1/1 up     3 connections, oldest 3h   rollback: yes\n"
             "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
@@ -118,6 +118,14 @@ TEST(Status, ShowsConnectsThatAreUnderWay) {
   const Ran ran = status_of(app, "--nodes");
   EXPECT_THAT(ran.out, HasSubstr("  blue  active  1/1 up  10 connections, 20 connecting\n"));
   EXPECT_THAT(ran.out, HasSubstr("    b1  up, 10 connections, 20 connecting\n"));
+}
+
+TEST(Status, SaysThatNoNodeTakesConnections) {
+  const std::string app = R"({"name": "web", "active": "blue", "services": [{"name": "http"}],
+    "pools": [{"name": "green", "state": "standby", "nodes": 1, "usable": 0, "node_list": []},
+              {"name": "blue", "state": "active", "nodes": 1, "usable": 0, "node_list": []}]})";
+  EXPECT_THAT(status_of(app, "").out,
+              HasSubstr("  NO NODE of blue can take connections: new ones are refused\n"));
 }
 
 TEST(Status, PutsADegradedProcessFirst) {
