@@ -32,6 +32,14 @@ control::Verb verb_of(RouteId id) {
       return control::Verb::kAdmin;
     case RouteId::kClose:
       return control::Verb::kClose;
+    case RouteId::kPrepare:
+      return control::Verb::kPrepare;
+    case RouteId::kRetire:
+      return control::Verb::kRetire;
+    case RouteId::kConfirm:
+      return control::Verb::kConfirm;
+    case RouteId::kAbort:
+      return control::Verb::kAbort;
     default:
       return control::Verb::kSwitch;
   }

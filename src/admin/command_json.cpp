@@ -1,12 +1,11 @@
 #include "src/admin/command_json.hpp"
 
-#include <algorithm>
-#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstdint>
 #include <string>
 
 #include "shunt/base/limits.hpp"
+#include "src/admin/command_fields.hpp"
 #include "src/admin/text.hpp"
 
 namespace shunt::admin {
@@ -14,110 +13,12 @@ namespace {
 
 using control::Command;
 using control::Verb;
+using namespace command_fields;
 
 // Bounds of what a request may name, beside those of limits.hpp.
 constexpr std::size_t kListMax = base::kNodeSlotsMax;
 constexpr std::size_t kNestingMax = 8;  // the deepest that is understood is 2: a list in the object
 constexpr std::size_t kFaultsMax = 32;  // more help nobody and would echo a hostile body back
-
-enum class Type : std::uint8_t {
-  kName,
-  kReason,
-  kNames,
-  kBool,
-  kDuration,
-  kDeadline,
-  kId,
-  kAdminState
-};
-
-constexpr unsigned bit(Verb verb) {
-  return 1U << static_cast<unsigned>(verb);
-}
-constexpr unsigned kMoves = bit(Verb::kSwitch) | bit(Verb::kRollback);
-constexpr unsigned kDecides = kMoves | bit(Verb::kAdmin);
-constexpr unsigned kEvery = kDecides | bit(Verb::kClose);
-
-enum class FieldId : std::uint8_t {
-  kTo,
-  kSkip,
-  kForce,
-  kCloseOver,
-  kDryRun,
-  kNotDurable,
-  kReason,
-  kNodes,
-  kAdmin,
-  kDeadline,
-  kPool,
-  kNode,
-  kConnection,
-  kOver,
-  kCancel,
-};
-
-struct Field {
-  FieldId id;
-  std::string_view name;
-  Type type;
-  unsigned verbs;
-};
-
-constexpr std::array kFields = {
-    Field{FieldId::kTo, "to", Type::kName, kMoves},
-    Field{FieldId::kSkip, "skip", Type::kNames, bit(Verb::kSwitch)},
-    Field{FieldId::kForce, "force", Type::kBool, kDecides},
-    Field{FieldId::kCloseOver, "close_over_ns", Type::kDuration, kMoves},
-    Field{FieldId::kDryRun, "dry_run", Type::kBool, kEvery},
-    Field{FieldId::kNotDurable, "not_durable", Type::kBool, kDecides},
-    Field{FieldId::kReason, "reason", Type::kReason, kEvery},
-    Field{FieldId::kNodes, "nodes", Type::kNames, bit(Verb::kAdmin)},
-    Field{FieldId::kAdmin, "admin", Type::kAdminState, bit(Verb::kAdmin)},
-    Field{FieldId::kDeadline, "deadline_ns", Type::kDeadline, bit(Verb::kAdmin)},
-    Field{FieldId::kPool, "pool", Type::kName, bit(Verb::kClose)},
-    Field{FieldId::kNode, "node", Type::kName, bit(Verb::kClose)},
-    Field{FieldId::kConnection, "connection", Type::kId, bit(Verb::kClose)},
-    Field{FieldId::kOver, "over_ns", Type::kDuration, bit(Verb::kClose)},
-    Field{FieldId::kCancel, "cancel", Type::kBool, bit(Verb::kClose)},
-};
-
-const Field* find_field(Verb verb, std::string_view name) {
-  const auto* const found = std::find_if(kFields.begin(), kFields.end(), [&](const Field& field) {
-    return field.name == name && (field.verbs & bit(verb)) != 0;
-  });
-  return found == kFields.end() ? nullptr : found;
-}
-
-std::string known_fields(Verb verb) {
-  std::string names;
-  for (const Field& field : kFields) {
-    if ((field.verbs & bit(verb)) == 0) continue;
-    if (!names.empty()) names += ", ";
-    names += field.name;
-  }
-  return names;
-}
-
-std::string_view expected(Type type) {
-  switch (type) {
-    case Type::kName:
-    case Type::kReason:
-      return "a string";
-    case Type::kNames:
-      return "a list of strings";
-    case Type::kBool:
-      return "true or false";
-    case Type::kDuration:
-      return "a whole number of nanoseconds from 0 to 366 days";
-    case Type::kDeadline:
-      return "a whole number of nanoseconds from 0 to 366 days, or null for none";
-    case Type::kId:
-      return "a connection id, a whole number from 1";
-    case Type::kAdminState:
-      return "\"ready\", \"drain\" or \"maint\"";
-  }
-  return "something else";
-}
 
 // Receives the parser's events (Boost.JSON basic_parser) and fills the command without building a
 // tree, so that a duplicate key is seen and a hostile body costs no memory but its own.
@@ -244,7 +145,10 @@ class Reader {
     return true;
   }
   bool check_name(std::string_view text) {
-    if (!text.empty()) return check_text(text, base::kNameBytesMax);
+    if (!text.empty()) {
+      const bool version = field_->id == FieldId::kVersion;
+      return check_text(text, version ? base::kVersionBytesMax : base::kNameBytesMax);
+    }
     fault(field_->name, "must not be empty");
     return false;
   }
@@ -256,6 +160,8 @@ class Reader {
       if (!check_name(text)) return;
       if (field_->id == FieldId::kNode) {
         command.nodes.push_back(std::move(text));
+      } else if (field_->id == FieldId::kVersion) {
+        command.version = std::move(text);
       } else {
         command.pool = std::move(text);
       }
@@ -296,7 +202,10 @@ class Reader {
       command.connection = value;
     } else if (takes(Type::kDuration) || takes(Type::kDeadline)) {
       if (value > base::kRequestDurationMax) return wrong_type(std::to_string(value));
-      (field_->type == Type::kDeadline ? command.deadline : command.close_over) = value;
+      const bool trial = field_->id == FieldId::kConfirmWithin;
+      (field_->type == Type::kDeadline ? command.deadline
+       : trial                         ? command.confirm_within
+                                       : command.close_over) = value;
     } else {
       wrong_type("a number");
     }
@@ -308,6 +217,7 @@ class Reader {
     if (field_->id == FieldId::kDryRun) command.dry_run = value;
     if (field_->id == FieldId::kNotDurable) command.not_durable = value;
     if (field_->id == FieldId::kCancel) command.cancel = value;
+    if (field_->id == FieldId::kUndo) command.undo = value;
   }
 
   const Verb verb_;
@@ -331,7 +241,20 @@ void check_whole(Reader& reader) {
     case Verb::kSwitch:
       require(reader, FieldId::kTo);
       break;
+    case Verb::kPrepare:
+      require(reader, FieldId::kPool);
+      break;
+    case Verb::kRetire:
+      require(reader, FieldId::kPool);
+      if (reader.command.undo && reader.has(FieldId::kCloseOver)) {
+        reader.fault("undo", "closes nothing, so it does not go with close_over_ns");
+      }
+      break;
+    case Verb::kEmptied:  // no request has it
+    case Verb::kExpired:  // no request has it
     case Verb::kRollback:
+    case Verb::kConfirm:
+    case Verb::kAbort:
       break;
     case Verb::kAdmin:
       require(reader, FieldId::kNodes);

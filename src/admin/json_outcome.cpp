@@ -37,9 +37,19 @@ void write_done(JsonWriter& json, const control::Outcome& outcome) {
   } else {
     json.field_null("receipt");
   }
+  if (outcome.pool) {
+    json.begin_object("pool");
+    json.field("name", outcome.pool->name);
+    json.field("generation", outcome.pool->generation);
+    json.field("version", outcome.pool->version);
+    json.end_object();
+  } else {
+    json.field_null("pool");
+  }
   json.field_strings("nodes", outcome.nodes);
   json.field_or_null("deadline_ns", outcome.deadline);
   json.field_or_null("over_ns", outcome.over);
+  json.field_or_null("confirm_within_ns", outcome.confirm_within);
   json.field("closed", outcome.closed);
   write_reasons(json, outcome.reasons);
   json.field_strings("next", outcome.next);

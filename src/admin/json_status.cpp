@@ -98,6 +98,8 @@ void write_pool(JsonWriter& json, const control::PoolStatus& pool) {
   json.begin_object();
   json.field("name", pool.name);
   json.field("state", traffic::to_string(pool.state));
+  json.field("generation", pool.generation);
+  json.field_or_null("version", pool.version.empty() ? std::nullopt : std::optional(pool.version));
   json.field("rollback_target", pool.rollback_target);
   json.field("nodes", pool.nodes);
   json.field("ready", pool.ready);
@@ -128,6 +130,8 @@ void write_json(JsonWriter& json, const control::AppStatus& app) {
     json.field_null("last_receipt");
   }
   json.field("recovered_unacknowledged", app.recovered_unacknowledged);
+  json.field_or_null("trial_ends_in_ns", app.trial_ends_in);
+  json.field("trial_stays_because", app.trial_stays_because);
   json.field("rollback_to", app.rollback_to);
   json.field("rollback_why_not", app.rollback_why_not);
   json.field("balance", traffic::to_string(app.balance));

@@ -13,6 +13,10 @@
 namespace shunt::admin {
 
 enum class RouteId : std::uint8_t {
+  kPrepare,
+  kRetire,
+  kConfirm,
+  kAbort,
   kLive,
   kReady,
   kMetrics,

@@ -174,16 +174,18 @@ base::Status Daemon::start(bool reset_state) {
   data_plane_ = std::move(*data_plane);
 
   persister_ = std::make_unique<control::Persister>(std::move(*store), io_.get_executor());
-  control_ =
-      control::make_control_plane({.io = io_,
-                                   .config = config_,
-                                   .data_plane = *data_plane_,
-                                   .persister = *persister_,
-                                   .events = events_,
-                                   .version = SHUNT_VERSION,
-                                   .capacity = capacity_.connections,
-                                   .drained = [this](auto... drain) { meter_.drained(drain...); }},
-                                  std::move(*restored));
+  control_ = control::make_control_plane(
+      {.io = io_,
+       .config = config_,
+       .data_plane = *data_plane_,
+       .persister = *persister_,
+       .events = events_,
+       .version = SHUNT_VERSION,
+       .capacity = capacity_.connections,
+       .drained = [this](auto... drain) { meter_.drained(drain...); },
+       .commanded = [this](control::Verb verb,
+                           const control::Outcome& outcome) { meter_.record(verb, outcome); }},
+      std::move(*restored));
   access_log_ = std::make_unique<observe::AccessLog>(
       observe::AccessLogOptions{.path = config_.log.access, .format = config_.log.format},
       *data_plane_, config_.model, histograms_, events_);

@@ -34,6 +34,7 @@ Environment process_environment(std::vector<std::string> arguments) {
   return Environment{
       .out = std::cout,
       .err = std::cerr,
+      .in_is_terminal = ::isatty(STDIN_FILENO) == 1,
       .out_is_terminal = out_is_terminal,
       .err_is_terminal = err_is_terminal,
       .color = out_is_terminal && colorful,

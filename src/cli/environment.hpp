@@ -15,6 +15,7 @@ namespace shunt::cli {
 struct Environment {
   std::ostream& out;
   std::ostream& err;
+  bool in_is_terminal = false;  // somebody is there
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool color = false;       // on standard output: a terminal, and NO_COLOR is not set

@@ -125,8 +125,12 @@ std::vector<std::unique_ptr<Verb>> verbs(const Hooks& hooks) {
   all.push_back(make_events());
   all.push_back(make_connections());
   all.push_back(make_diff());
+  all.push_back(make_prepare());
   all.push_back(make_switch());
+  all.push_back(make_confirm());
   all.push_back(make_rollback());
+  all.push_back(make_abort());
+  all.push_back(make_retire());
   all.push_back(make_drain());
   all.push_back(make_ready());
   all.push_back(make_maint());

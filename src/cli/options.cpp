@@ -34,8 +34,6 @@ std::optional<Goal> goal_of(const std::string& text, const std::vector<Goal>& go
 
 std::string wrong_with_goal(const std::string& text, const std::vector<Goal>& goals) {
   if (goal_of(text, goals)) return {};
-  if (text == "confirmed")
-    return "confirmed needs confirm windows, which this version does not have";
   const std::vector<std::string> names = names_of(goals);
   return "'" + text + "' is none of " + joined(names, ", ") + suggestion(nearest(text, names));
 }

@@ -26,6 +26,11 @@ std::string ago(const std::string& time, std::int64_t now_ms) {
   return base::format_duration_brief(seconds * base::kSecond);
 }
 
+bool is_live(const json::object& pool) {
+  const std::string state = raw_at(pool, "state");
+  return state == "active" || state == "trial";
+}
+
 class Renderer {
  public:
   explicit Renderer(const StatusView& view) : view_(view) {}
@@ -69,9 +74,29 @@ class Renderer {
     line(paint(text, Color::kDim));
   }
 
+  // "green#12 1.3.0"
+  static std::string called(const json::object& pool) {
+    std::string text = text_at(pool, "name");
+    if (const auto generation = number_at(pool, "generation"); generation != 0) {
+      text += '#' + std::to_string(generation);
+    }
+    if (const std::string version = text_at(pool, "version"); !version.empty()) {
+      text += ' ' + version;
+    }
+    return text;
+  }
+  static std::string live_of(const json::object& app) {
+    for (const json::value& pool : array_at(app, "pools")) {
+      if (pool.is_object() && raw_at(pool.get_object(), "name") == raw_at(app, "active")) {
+        return called(pool.get_object());
+      }
+    }
+    return text_at(app, "active");
+  }
+
   std::string headline(const json::object& app) const {
     std::string text = paint(text_at(app, "name"), Color::kBold) + "  " +
-                       paint("LIVE " + text_at(app, "active"), Color::kGreen) + "   epoch " +
+                       paint("LIVE " + live_of(app), Color::kGreen) + "   epoch " +
                        std::to_string(number_at(app, "epoch"));
     const std::string last = raw_at(app, "last");
     const json::object& receipt = object_at(app, "last_receipt");
@@ -79,6 +104,17 @@ class Renderer {
     if (last == "switch" || last == "rollback") {
       text += last == "switch" ? ", switched" : ", rolled back";
       if (!since.empty()) text += ' ' + since + " ago";
+    }
+    if (const auto left = maybe_number_at(app, "trial_ends_in_ns")) {
+      const std::string confirm = "shunt confirm " + text_at(app, "active") +
+                                  (many_apps_ ? " --app " + text_at(app, "name") : "");
+      const std::string why = text_at(app, "trial_stays_because");
+      std::string trial = "TRIAL, rolls back in " + base::format_duration_brief(*left);
+      if (*left == 0) {
+        trial = "TRIAL OVER, " +
+                (why.empty() ? "rolls back once both pools are checked" : "stays live: " + why);
+      }
+      text += "   " + paint(trial + ": " + confirm, *left == 0 ? Color::kRed : Color::kYellow);
     }
     if (flag_at(app, "recovered_unacknowledged")) {
       text += "   " + paint("recovered, unacknowledged", Color::kYellow);
@@ -103,18 +139,18 @@ class Renderer {
       const json::object& pool = value.get_object();
       if (!view_.pool.empty() && raw_at(pool, "name") != view_.pool) continue;
       // The active pool comes first, the others as in the file.
-      const bool active = raw_at(pool, "state") == "active";
+      const bool active = is_live(pool);
       pools.insert(active ? pools.begin() : pools.end(), &pool);
-      widths.name = std::max(widths.name, columns(text_at(pool, "name")));
+      widths.name = std::max(widths.name, columns(called(pool)));
       widths.state = std::max(widths.state, columns(text_at(pool, "state")));
       widths.up = std::max(widths.up, columns(up_of(pool)));
       widths.connections = std::max(widths.connections, connections_of(pool).size());
     }
     for (const json::object* pool : pools) {
-      const bool active = raw_at(*pool, "state") == "active";
+      const bool active = is_live(*pool);
       if (active) warn_of_no_node(app, *pool);
       std::string text =
-          "  " + padded_right(text_at(*pool, "name"), widths.name) + "  " +
+          "  " + padded_right(called(*pool), widths.name) + "  " +
           padded_right(paint(text_at(*pool, "state"), active ? Color::kGreen : Color::kPlain),
                        widths.state) +
           "  " + padded_right(painted_up(*pool), widths.up) + "  " +
@@ -211,7 +247,7 @@ class Renderer {
   }
 
   static std::string drain_of(const json::object& pool) {
-    return raw_at(pool, "state") == "active" ? "" : drain_text(object_at(pool, "drain"));
+    return is_live(pool) ? "" : drain_text(object_at(pool, "drain"));
   }
 
   // Of a pool or a node.
@@ -240,7 +276,7 @@ class Renderer {
     }
     // Said once, beside the active pool: there is nowhere to go back to.
     const std::string why_not = text_at(app, "rollback_why_not");
-    const bool active = raw_at(pool, "state") == "active";
+    const bool active = is_live(pool);
     if (!active || why_not.empty() || !raw_at(app, "rollback_to").empty()) return {};
     return "   " + paint("rollback: no, " + why_not, Color::kDim);
   }

@@ -28,26 +28,31 @@ std::vector<VerbHelp> everything(const Hooks& hooks) {
 
 std::string flag_names(const VerbHelp& verb) {
   std::vector<std::string> names;
+  names.reserve(verb.flags.size());
   for (const Parser::LongFlag& flag : verb.flags) names.push_back(flag.name);
   return joined(names, " ");
 }
 
 std::string verb_names(const std::vector<VerbHelp>& all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const VerbHelp& verb : all) names.push_back(verb.manual.name);
   return joined(names, " ");
 }
 
 // Words that come after a verb itself, where they are known without asking the daemon.
 std::string words_of(const std::string& verb) {
-  if (verb == "wait") return "adopted drained empty healthy";
+  if (verb == "wait") return "adopted confirmed drained empty healthy";
   if (verb == "completion") return "bash zsh fish";
   return "";
 }
 
 // Which names come after a verb itself, or as the value of a flag; empty: none.
 std::string names_after(const std::string& verb) {
-  if (verb == "switch" || verb == "status" || verb == "wait") return "pools";
+  if (verb == "switch" || verb == "confirm" || verb == "prepare" || verb == "retire" ||
+      verb == "status" || verb == "wait") {
+    return "pools";
+  }
   return verb == "drain" || verb == "ready" || verb == "maint" ? "nodes" : "";
 }
 std::string names_for_flag(const std::string& flag) {
@@ -56,8 +61,8 @@ std::string names_for_flag(const std::string& flag) {
   return flag == "--pool" || flag == "--to" ? "pools" : "";
 }
 std::string words_for_flag(const std::string& flag) {
-  if (flag == "--wait") return "adopted drained empty healthy";
-  return flag == "--skip" ? "min_healthy usable_node" : "";
+  if (flag == "--wait") return "adopted confirmed drained empty healthy";
+  return flag == "--skip" ? "min_healthy usable_node last_node empty" : "";
 }
 
 bool takes_file(const std::string& verb) {
@@ -127,12 +132,12 @@ std::string bash_script(const std::vector<VerbHelp>& all) {
          "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
          "  if [[ $current == -* ]]; then return; fi\n"
          "  case ${COMP_WORDS[1]} in\n"
-         "    switch|status) _shunt_names pools \"$current\" ;;\n"
+         "    switch|confirm|prepare|retire|status) _shunt_names pools \"$current\" ;;\n"
          "    drain|ready|maint) _shunt_names nodes \"$current\" ;;\n"
          "    wait)\n"
          "      case $previous in\n"
          "        empty) _shunt_names nodes \"$current\" ;;\n"
-         "        drained|healthy) _shunt_names pools \"$current\" ;;\n"
+         "        confirmed|drained|healthy) _shunt_names pools \"$current\" ;;\n"
          "      esac ;;\n"
          "    serve|check) mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- "
          "\"$current\") ;;\n"

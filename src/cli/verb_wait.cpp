@@ -8,14 +8,16 @@
 namespace shunt::cli {
 namespace {
 
-const std::vector<Goal> kGoals{Goal::kAdopted, Goal::kDrained, Goal::kEmpty, Goal::kHealthy};
+const std::vector<Goal> kGoals{Goal::kAdopted, Goal::kConfirmed, Goal::kDrained, Goal::kEmpty,
+                               Goal::kHealthy};
 
 class Wait final : public Verb {
  public:
   [[nodiscard]] Manual manual() const override {
     return {
         .name = "wait",
-        .summary = "wait until a pool is drained or healthy, a node empty, a change adopted",
+        .summary =
+            "wait until a pool is confirmed, drained or healthy, a node empty, a change adopted",
         .examples = {"shunt wait drained blue --timeout 10m",
                      "shunt wait healthy green --timeout 1m", "shunt wait empty node17",
                      "shunt wait adopted"},
@@ -23,13 +25,16 @@ class Wait final : public Verb {
   }
 
   void declare(Parser& parser) override {
-    parser.add({.names = "STATE", .help = "adopted, drained, empty or healthy", .required = true},
+    parser.add({.names = "STATE",
+                .help = "adopted, confirmed, drained, empty or healthy",
+                .required = true},
                [this](const std::string& text) {
                  state_ = text;
                  return wrong_with_goal(text, kGoals);
                });
-    parser.add_name({.names = "NAME", .help = "the pool (drained, healthy) or the node (empty)"},
-                    name_);
+    parser.add_name(
+        {.names = "NAME", .help = "the pool (confirmed, drained, healthy) or the node (empty)"},
+        name_);
     common_.declare(parser);
   }
 

@@ -74,6 +74,7 @@ Progress judge_nodes(const WaitFor& wanted, const json::object& app) {
     if (!found) return impossible("there is no node " + escaped(name));
   }
   std::vector<std::string> names;
+  names.reserve(wanted.nodes.size());
   for (const std::string& name : wanted.nodes) names.push_back(escaped(name));
   const std::string who = joined(names, ", ");
   if (wanted.goal == Goal::kHealthy) {
@@ -107,6 +108,24 @@ std::string pools_in(const json::object& app) {
   return joined(names, ", ");
 }
 
+Progress judge_trial(const WaitFor& wanted, const json::object& app, const std::string& live) {
+  const json::array& pools = array_at(app, "pools");
+  const bool known = std::any_of(pools.begin(), pools.end(), [&](const json::value& pool) {
+    return pool.is_object() && raw_at(pool.get_object(), "name") == wanted.pool;
+  });
+  if (!known) {
+    return impossible("there is no pool " + escaped(wanted.pool) + "; pools: " + pools_in(app));
+  }
+  if (raw_at(app, "active") != wanted.pool) {
+    return impossible(escaped(wanted.pool) + " is not live: " + live + " is");
+  }
+  const auto left = maybe_number_at(app, "trial_ends_in_ns");
+  if (!left) return reached(live + ": confirmed");
+  return waiting(
+      live + ": in trial, " +
+      (*left == 0 ? "over and not confirmed" : base::format_duration_brief(*left) + " left"));
+}
+
 Progress judge_pool(const WaitFor& wanted, const json::object& app) {
   std::uint64_t remaining = 0;
   std::string oldest;
@@ -114,9 +133,17 @@ Progress judge_pool(const WaitFor& wanted, const json::object& app) {
   for (const json::value& value : array_at(app, "pools")) {
     if (!value.is_object()) continue;
     const json::object& pool = value.get_object();
-    const bool active = raw_at(pool, "state") == "active";
+    const std::string state = raw_at(pool, "state");
+    const bool active = state == "active" || state == "trial";
     if (wanted.pool.empty() ? active : raw_at(pool, "name") != wanted.pool) continue;
     found = true;
+    if (wanted.retiring && state != "retired") {
+      if (state != "retiring") {
+        return undone(text_at(pool, "name") + " is " + text_at(pool, "state") + " again");
+      }
+      // Emptied it is retired a moment later.
+      if (open_of(pool) == 0) return waiting(text_at(pool, "name") + ": empty, not retired yet");
+    }
     if (wanted.goal == Goal::kHealthy) return judge_healthy(pool, text_at(pool, "name"));
     if (active && wanted.goal == Goal::kDrained) {
       return impossible(text_at(pool, "name") + " is active: an active pool does not drain");
@@ -139,6 +166,8 @@ std::string_view to_string(Goal goal) noexcept {
   switch (goal) {
     case Goal::kAdopted:
       return "adopted";
+    case Goal::kConfirmed:
+      return "confirmed";
     case Goal::kDrained:
       return "drained";
     case Goal::kEmpty:
@@ -156,15 +185,17 @@ Progress judge(const WaitFor& wanted, const json::object& app) {
                   std::to_string(number_at(app, "epoch")));
   }
   if (wanted.goal == Goal::kAdopted) {
-    // An epoch ahead of its receipt is on its way.
+    // Of a daemon that does not say: an epoch ahead of its receipt is on its way.
     const auto followed = maybe_number_at(object_at(app, "last_receipt"), "epoch");
     const std::uint64_t epoch = number_at(app, "epoch");
-    const bool adopted = !app.contains("adopted") || flag_at(app, "adopted");
-    if (!adopted || (followed && *followed < epoch)) {
+    const bool adopted =
+        app.contains("adopted") ? flag_at(app, "adopted") : !followed || *followed >= epoch;
+    if (!adopted) {
       return waiting("epoch " + std::to_string(epoch) + ": not every worker follows");
     }
     return reached("epoch " + std::to_string(epoch) + ": adopted");
   }
+  if (wanted.goal == Goal::kConfirmed) return judge_trial(wanted, app, escaped(active));
   return wanted.nodes.empty() ? judge_pool(wanted, app) : judge_nodes(wanted, app);
 }
 

@@ -12,7 +12,7 @@
 
 namespace shunt::cli {
 
-enum class Goal { kAdopted, kDrained, kEmpty, kHealthy };
+enum class Goal { kAdopted, kConfirmed, kDrained, kEmpty, kHealthy };
 [[nodiscard]] std::string_view to_string(Goal goal) noexcept;  // "adopted", ...
 
 struct WaitFor {
@@ -23,6 +23,7 @@ struct WaitFor {
   // The change that is being waited for; where it does not stand any more, it was undone.
   std::string active;                // pool expected to be active; empty: any
   std::optional<std::string> admin;  // admin state expected of `nodes`
+  bool retiring = false;             // `pool` is to end up retired
 };
 
 struct Progress {

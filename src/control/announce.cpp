@@ -19,6 +19,18 @@ std::string type_of(Verb verb) {
       return "node_admin";
     case Verb::kClose:
       return "close";
+    case Verb::kPrepare:
+      return "prepare";
+    case Verb::kRetire:
+      return "retire";
+    case Verb::kConfirm:
+      return "confirm";
+    case Verb::kAbort:
+      return "abort";
+    case Verb::kEmptied:
+      return "retired";
+    case Verb::kExpired:
+      return "rollback";
   }
   return {};
 }
@@ -57,6 +69,12 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
     add("repointed", std::to_string(receipt.repointed));
     add("left_behind", std::to_string(receipt.left_behind));
   }
+  if (outcome.pool) {
+    add("pool", outcome.pool->name);
+    add("generation", std::to_string(outcome.pool->generation));
+    if (!outcome.pool->version.empty()) add("version", outcome.pool->version);
+  }
+  if (command.undo) add("undo", "true");
   if (!outcome.nodes.empty()) {
     add("nodes", listed(outcome.nodes));
     add("admin", std::string(traffic::to_string(command.admin)));
@@ -74,6 +92,10 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
       add("closed", std::to_string(outcome.closed));
     }
   }
+  if (outcome.confirm_within) {
+    add("confirm_within", base::format_duration(*outcome.confirm_within));
+  }
+  if (command.verb == Verb::kExpired) event.level = EventLevel::kWarn;
   if (!receipt.skipped.empty()) {
     event.level = EventLevel::kWarn;
     add("skipped", listed(receipt.skipped));
@@ -87,6 +109,9 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
 void announce_outcome(EventSink& events, const Command& command, const Outcome& outcome,
                       bool syncs) {
   if (outcome.replayed || outcome.dry_run) return;
+  // shunt's own, which tries again.
+  const bool own = command.verb == Verb::kEmptied || command.verb == Verb::kExpired;
+  if (own && outcome.kind != OutcomeKind::kDone) return;
   if (outcome.kind == OutcomeKind::kRefused || outcome.kind == OutcomeKind::kUnavailable) {
     return announce_refusal(events, command, outcome);
   }

@@ -152,6 +152,7 @@ void ModelReader::read_options(const Section& section, traffic::App& app) {
   drain.read("close_over", app.drain.close_over, {.min = 0});
   const Section release(report_, section.find("release"), section.path("release"), kReleaseKeys);
   release.read_percent("min_healthy", app.release.min_healthy_percent, 0);
+  release.read("confirm_within", app.release.confirm_within, {.off = true});
 
   app.timeouts = defaults_.timeouts;
   app.keepalive = defaults_.keepalive;

@@ -47,9 +47,9 @@ inline constexpr std::array<std::string_view, 6> kHealth = {"type", "interval", 
 inline constexpr std::array<std::string_view, 7> kHealthLater = {"path", "host", "method", "expect",
                                                                  "port", "send", "agent"};
 inline constexpr std::array<std::string_view, 2> kDrain = {"deadline", "close_over"};
-inline constexpr std::array<std::string_view, 1> kRelease = {"min_healthy"};
-inline constexpr std::array<std::string_view, 7> kReleaseLater = {
-    "confirm_within", "keep", "guard", "min_per", "verify", "warm", "steps"};
+inline constexpr std::array<std::string_view, 2> kRelease = {"min_healthy", "confirm_within"};
+inline constexpr std::array<std::string_view, 6> kReleaseLater = {"keep",   "guard", "min_per",
+                                                                  "verify", "warm",  "steps"};
 inline constexpr std::array<std::string_view, 2> kPool = {"labels", "nodes"};
 inline constexpr std::array<std::string_view, 2> kPoolLater = {"nodes_from", "max_shrink"};
 inline constexpr std::array<std::string_view, 5> kNode = {"name", "address", "labels", "weight",

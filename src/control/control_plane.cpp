@@ -16,6 +16,7 @@
 #include "src/control/lifetime.hpp"
 #include "src/control/limit_watch.hpp"
 #include "src/control/loads.hpp"
+#include "src/control/release_watch.hpp"
 #include "src/control/status_report.hpp"
 #include "src/control/switchboard.hpp"
 #include "src/control/watchdog.hpp"
@@ -46,6 +47,8 @@ class ControlPlaneImpl final : public ControlPlane {
         in_maint_(parts_.config.model.slots, false),
         drains_(parts_.config.model, parts_.data_plane, requests_, parts_.events, parts_.drained),
         switchboard_(parts_, std::move(restored), health_, drains_, requests_),
+        releases_(parts_.config.model, parts_.data_plane, switchboard_, health_, parts_.events,
+                  parts_.commanded),
         watchdog_(parts_.data_plane, requests_, parts_.timing.ping_interval,
                   parts_.timing.ping_bound),
         limits_(parts_.data_plane, parts_.events, parts_.timing.limit_interval),
@@ -84,7 +87,8 @@ class ControlPlaneImpl final : public ControlPlane {
     const base::Instant now = base::monotonic_now();
     StatusSnapshot snapshot;
     snapshot.process = process_status();
-    const StatusSources sources{parts_.config, parts_.data_plane, switchboard_, health_, drains_};
+    const StatusSources sources{parts_.config, parts_.data_plane, switchboard_,
+                                health_,       drains_,           releases_};
     for (traffic::AppId app = 0; app < parts_.config.model.apps.size(); ++app) {
       snapshot.apps.push_back(app_status(sources, app, now));
     }
@@ -203,6 +207,7 @@ class ControlPlaneImpl final : public ControlPlane {
         switchboard_.ledger().note_ending(parts_.config.model.apps[app].name, drains_.ending(app));
       }
       limits_.tick(now);
+      releases_.tick(now);
     }
     if (beats_ % kBeatsPerCpuLook == 0) parts_.data_plane.watch_cpus();
     tell_ready();
@@ -254,6 +259,7 @@ class ControlPlaneImpl final : public ControlPlane {
   std::vector<bool> in_maint_;  // by slot
   Drains drains_;
   Switchboard switchboard_;
+  ReleaseWatch releases_;
   Watchdog watchdog_;
   LimitWatch limits_;
   std::unique_ptr<Prober> prober_;

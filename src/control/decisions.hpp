@@ -11,6 +11,9 @@ namespace shunt::control {
 struct Decisions {
   std::vector<RestoredApp> apps;           // by AppId
   std::vector<traffic::AdminState> admin;  // by slot
+  // Every worker follows what is in force, as of the command that runs: none connects any more to
+  // what was left.
+  bool followed = true;
 };
 
 }  // namespace shunt::control

@@ -14,7 +14,9 @@ namespace shunt::control {
 inline constexpr std::string_view kGateMinHealthy = "min_healthy";
 inline constexpr std::string_view kGateUsableNode = "usable_node";
 inline constexpr std::string_view kGateLastNode = "last_node";
-inline constexpr std::string_view kGates[] = {kGateMinHealthy, kGateUsableNode, kGateLastNode};
+inline constexpr std::string_view kGateEmpty = "empty";
+inline constexpr std::string_view kGates[] = {kGateMinHealthy, kGateUsableNode, kGateLastNode,
+                                              kGateEmpty};
 
 struct PoolFitness {
   std::uint32_t nodes = 0;

@@ -23,6 +23,16 @@ Event lost(const std::string& app, const AppDocument& in_force, const AppDocumen
   if (held != nullptr && held->epoch == in_force.epoch) {
     event.message = "the last command about nodes is not on disk (" + why + "): the next start " +
                     (sure ? "brings" : "may bring") + " up the states before it; see shunt status";
+  } else if (held != nullptr && held->active == in_force.active && held->confirm_by != 0 &&
+             in_force.confirm_by == 0) {
+    event.message = "the confirm of " + in_force.active + " is not on disk (" + why +
+                    "): the next start " + (sure ? "takes" : "may take") +
+                    " its trial up again, and goes back unless it is confirmed";
+  } else if (held != nullptr && held->active == in_force.active && held->kept == in_force.kept &&
+             held->last == in_force.last) {
+    event.message = "the last command about pools is not on disk (" + why + "): the next start " +
+                    (sure ? "brings" : "may bring") +
+                    " up their states before it; see shunt status";
   } else {
     event.message = live_of(in_force) + ", and that is not on disk (" + why + "): " + brings +
                     (held == nullptr ? "`initial` is live" : live_of(*held)) +

@@ -49,6 +49,9 @@ std::uint64_t fingerprint_of(const Command& command) {
   add_number(command.close_over ? *command.close_over + 1 : 0);
   add_number(command.deadline ? *command.deadline + 1 : 0);
   if (command.cancel) add("cancel");
+  if (command.undo) add("undo");
+  if (!command.version.empty()) add(command.version);
+  if (command.confirm_within) add("trial " + std::to_string(*command.confirm_within));
   if (command.no_deadline) add("no deadline");  // the rest stays as earlier versions stored it
   return XXH3_64bits(text.data(), text.size());
 }

@@ -5,28 +5,18 @@
 
 #include "shunt/base/check.hpp"
 #include "shunt/base/units.hpp"
-#include "src/control/gates.hpp"
+#include "src/control/decider.hpp"
 #include "src/control/phrases.hpp"
 
 namespace shunt::control {
 namespace {
 
-class Decider {
+// Traffic and nodes.
+class TrafficDecider : Decider {
  public:
-  Decider(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
-          const Drains& drains, const Command& command, const Resolved& resolved)
-      : model_(model),
-        decisions_(decisions),
-        health_(health),
-        drains_(drains),
-        command_(command),
-        resolved_(resolved),
-        app_(model.apps[resolved.app]),
-        release_(decisions.apps[resolved.app].release) {
-    plan_.app = resolved.app;
-    plan_.outcome = outcome_for(model, decisions, resolved.app);
-    plan_.outcome.receipt.epoch = release_.epoch;
-  }
+  TrafficDecider(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
+                 const Drains& drains, const Command& command, const Resolved& resolved)
+      : Decider(model, decisions, health, drains, command, resolved) {}
 
   Decided run() {
     switch (command_.verb) {
@@ -36,93 +26,40 @@ class Decider {
         return to_roll_back();
       case Verb::kAdmin:
         return to_administer();
-      case Verb::kClose:
+      default:
         break;
     }
-    SHUNT_CHECK(!"close has no plan");
+    SHUNT_CHECK(!"not about traffic or nodes");
     return {};
   }
 
  private:
-  // "--app web" where a command without it would not be understood.
-  [[nodiscard]] std::string verb_line(const std::string& verb) const {
-    return "shunt " + verb + (model_.apps.size() > 1 ? " --app " + app_.name : "");
-  }
-  [[nodiscard]] const std::string& name_of(traffic::PoolId pool) const {
-    return app_.pools[pool].name;
-  }
-
-  // What lets the nodes of a pool that has no ready one take connections. A pool has one at least.
-  [[nodiscard]] std::string ready_line(traffic::PoolId pool) const {
-    constexpr std::size_t kNodesMost = 16;
-    std::string line = "ready";
-    const auto& nodes = app_.pools[pool].nodes;
-    for (std::size_t node = 0; node < nodes.size() && node < kNodesMost; ++node) {
-      line += ' ' + nodes[node].name;
-    }
-    return verb_line(line) + (nodes.size() > kNodesMost ? " …" : "") + " --wait healthy";
-  }
-
-  Decided already(std::string message) {
-    plan_.outcome.message = std::move(message);
-    return {std::move(plan_.outcome), std::nullopt};
-  }
-
-  Decided refused(std::string message, std::vector<Reason> reasons, std::vector<std::string> next) {
-    Outcome& outcome = plan_.outcome;
-    outcome.kind = OutcomeKind::kRefused;
-    outcome.message = std::move(message);
-    for (Reason& waived : outcome.reasons) reasons.push_back(std::move(waived));  // of a dry run
-    outcome.reasons = std::move(reasons);
-    outcome.next = std::move(next);
-    return {std::move(outcome), std::nullopt};
-  }
-
-  // Removes from `failed` what the command waives and notes it in the receipt.
-  void waive(std::vector<Reason>& failed) {
-    std::erase_if(failed, [&](const Reason& reason) {
-      const auto& skip = command_.skip;
-      if (!command_.force && std::find(skip.begin(), skip.end(), reason.gate) == skip.end()) {
-        return false;
-      }
-      plan_.outcome.receipt.skipped.push_back(reason.gate);
-      if (command_.dry_run) {
-        plan_.outcome.reasons.push_back({reason.gate, "waived: " + reason.message});
-      }
-      return true;
-    });
-  }
-
-  Decided go(std::string message, const std::string& conditional) {
-    plan_.outcome.changed = true;
-    if (command_.dry_run) {
-      plan_.outcome.dry_run = true;
-      plan_.outcome.message = conditional;
-      return {std::move(plan_.outcome), std::nullopt};
-    }
-    plan_.outcome.message = std::move(message);
-    return {{}, std::move(plan_)};
-  }
-
-  void take(const traffic::ReleaseStep& step) {
-    plan_.release = step.next;
-    plan_.from = step.from;
-    plan_.publishes = true;
-    plan_.outcome.receipt.from = name_of(step.from);
-    plan_.outcome.receipt.to = name_of(step.next.active);
-    if (command_.dry_run) return;  // a dry run tells what is
-    plan_.outcome.receipt.epoch = step.next.epoch;
-    plan_.outcome.active = name_of(step.next.active);
-    plan_.outcome.epoch = step.next.epoch;
-  }
-
   Decided to_switch() {
     const std::string& target = name_of(resolved_.pool);
+    const base::Duration within = command_.confirm_within.value_or(app_.release.confirm_within);
+    const std::int64_t confirm_by =
+        within == base::kOff
+            ? 0
+            : base::wall_now_ms() + static_cast<std::int64_t>(within / base::kMillisecond);
     const traffic::ReleaseStep step =
-        traffic::step(release_, {.verb = traffic::ReleaseVerb::kSwitch, .pool = resolved_.pool});
-    if (step.verdict == traffic::ReleaseVerdict::kAlready)
-      return already(target + " is live already");
-    if (step.verdict != traffic::ReleaseVerdict::kChange) return barred(step.verdict, target);
+        traffic::step(release_, {.verb = traffic::ReleaseVerb::kSwitch,
+                                 .pool = resolved_.pool,
+                                 .share = 0,
+                                 .confirm_by = confirm_by});
+    if (step.verdict == traffic::ReleaseVerdict::kAlready) {
+      return already(target + " is live already" +
+                     (traffic::in_trial(release_) ? ", in trial" : ""));
+    }
+    if (step.verdict != traffic::ReleaseVerdict::kChange)
+      return barred(step.verdict, resolved_.pool);
+    if (command_.close_over && within != base::kOff) {
+      Decided wrong = refused("what is left stays until the trial is confirmed", {}, {});
+      wrong.outcome.kind = OutcomeKind::kInvalid;
+      wrong.outcome.reasons = {{"close_over",
+                                "close it after that (shunt close), or switch without a trial: "
+                                "--confirm-within off"}};
+      return wrong;
+    }
     const PoolFitness fitness =
         fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool);
     std::vector<Reason> failed = failed_switch_gates(fitness);
@@ -137,7 +74,11 @@ class Decider {
       return refused(target + " is not ready to take traffic", std::move(failed), std::move(next));
     }
     take(step);
-    return go(target + " is live", "would make " + target + " live");
+    plan_.trial = within;
+    if (within != base::kOff) plan_.outcome.confirm_within = within;
+    const std::string trial =
+        within == base::kOff ? "" : ", in trial for " + base::format_duration(within);
+    return go(target + " is live" + trial, "would make " + target + " live" + trial);
   }
 
   Decided to_roll_back() {
@@ -149,18 +90,7 @@ class Decider {
       case traffic::ReleaseVerdict::kAlready:
         return already(name_of(release_.active) + " is live already");
       default:
-        return barred(step.verdict, app_.name);
-      case traffic::ReleaseVerdict::kNothingKept:
-        return refused("there is nothing to roll back to",
-                       {{"kept", "no pool is kept: " + name_of(release_.active) +
-                                     " is live since the start of its history"}},
-                       {verb_line("status"), verb_line("switch POOL")});
-      case traffic::ReleaseVerdict::kNotKept: {
-        const std::string& target = name_of(resolved_.pool);
-        return refused("there is no rollback to " + target,
-                       {{"kept", "pool " + target + " is not kept" + kept_names()}},
-                       {verb_line("switch " + target)});
-      }
+        return no_rollback();
     }
     const std::string& target = name_of(step.next.active);
     const PoolFitness fitness =
@@ -181,18 +111,46 @@ class Decider {
     return go(target + " is live again", "would make " + target + " live again");
   }
 
-  // By the states of pools.
-  Decided barred(traffic::ReleaseVerdict verdict, const std::string& of) {
-    const std::string why = of + " " + std::string(traffic::to_string(verdict));
-    return refused(why, {{"state", why}}, {verb_line("status")});
-  }
-
-  [[nodiscard]] std::string kept_names() const {
-    if (release_.kept.empty()) return ", and none is";
+  [[nodiscard]] std::vector<std::string> kept_names() const {
     std::vector<std::string> names;
-    names.reserve(release_.kept.size());
-    for (const traffic::PoolId pool : release_.kept) names.push_back(name_of(pool));
-    return "; kept: " + listed(names);
+    for (const traffic::PoolId pool : release_.kept) {
+      if (traffic::state_of(release_, pool) == traffic::PoolState::kKept) {
+        names.push_back(name_of(pool));
+      }
+    }
+    return names;
+  }
+  // What leads on from a rollback that is not possible: an operator in trouble reads this.
+  Decided no_rollback() {
+    const std::vector<std::string> kept = kept_names();
+    const traffic::PoolId pool =
+        resolved_.pool == traffic::kNoPool ? release_.previous : resolved_.pool;
+    std::vector<std::string> next;
+    const bool retiring = pool != traffic::kNoPool &&
+                          traffic::state_of(release_, pool) == traffic::PoolState::kRetiring;
+    if (retiring) next.push_back(verb_line("retire " + name_of(pool) + " --undo"));
+    for (const std::string& name : kept) next.push_back(verb_line("rollback --to " + name));
+    if (pool != traffic::kNoPool) {
+      const std::string& target = name_of(pool);
+      if (traffic::state_of(release_, pool) == traffic::PoolState::kStandby) {
+        next.push_back(verb_line("switch " + target));
+      }
+      return refused(
+          "there is no rollback to " + target,
+          {{"kept", "pool " + target + (retiring ? " is retiring" : " is not kept") +
+                        (kept.empty() ? ", and none is kept" : "; kept: " + listed(kept))}},
+          std::move(next));
+    }
+    next.insert(next.begin(), verb_line("status"));
+    if (kept.empty()) next.push_back(verb_line("switch POOL"));
+    const bool begun = release_.last == traffic::DecisionKind::kInitial;
+    return refused(
+        "there is nothing to roll back to",
+        {{"kept", begun ? "no pool is kept: " + name_of(release_.active) +
+                              " is live since the start of its history"
+                        : "the pool that the last switch left was retired or prepared anew" +
+                              (kept.empty() ? std::string() : "; kept: " + listed(kept))}},
+        std::move(next));
   }
 
   Decided to_administer() {
@@ -286,9 +244,12 @@ class Decider {
   // Whoever drains a whole pool most likely wants another one.
   Decided refused_without_node(const std::string& wanted, std::vector<Reason> failed) {
     std::vector<std::string> next;
+    if (traffic::in_trial(release_)) next.push_back(verb_line("rollback"));
     const traffic::PoolId back = traffic::rollback_target(release_);
     for (traffic::PoolId pool = 0; pool < app_.pools.size(); ++pool) {
-      if (pool == release_.active) continue;
+      const auto verdict =
+          traffic::step(release_, {.verb = traffic::ReleaseVerb::kSwitch, .pool = pool}).verdict;
+      if (verdict != traffic::ReleaseVerdict::kChange) continue;
       next.insert(pool == back ? next.begin() : next.end(), verb_line("switch " + name_of(pool)));
     }
     std::string message = "that would leave the live pool without a node";
@@ -298,16 +259,6 @@ class Decider {
     next.push_back(verb_line(again) + " --force --reason …");
     return refused(std::move(message), std::move(failed), std::move(next));
   }
-
-  const traffic::Model& model_;
-  const Decisions& decisions_;
-  const HealthBoard& health_;
-  const Drains& drains_;
-  const Command& command_;
-  const Resolved& resolved_;
-  const traffic::App& app_;
-  const traffic::ReleaseState& release_;
-  Plan plan_;
 };
 
 }  // namespace
@@ -323,7 +274,18 @@ Outcome outcome_for(const traffic::Model& model, const Decisions& decisions, tra
 
 Decided decide(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
                const Drains& drains, const Command& command, const Resolved& resolved) {
-  return Decider(model, decisions, health, drains, command, resolved).run();
+  switch (command.verb) {
+    case Verb::kPrepare:
+    case Verb::kRetire:
+    case Verb::kEmptied:
+      return decide_generation(model, decisions, health, drains, command, resolved);
+    case Verb::kConfirm:
+    case Verb::kAbort:
+    case Verb::kExpired:
+      return decide_trial(model, decisions, health, drains, command, resolved);
+    default:
+      return TrafficDecider(model, decisions, health, drains, command, resolved).run();
+  }
 }
 
 }  // namespace shunt::control

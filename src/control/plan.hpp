@@ -17,6 +17,7 @@ namespace shunt::control {
 struct Resolved {
   traffic::AppId app = 0;
   traffic::PoolId pool = traffic::kNoPool;
+  traffic::Generation generation = 0;  // confirm: that was named; 0: none was
   std::vector<traffic::NodeSlot> nodes;
 };
 
@@ -29,9 +30,13 @@ struct Plan {
   traffic::AppId app = 0;
   Outcome outcome;  // as it will be answered, but for what is only known afterwards
   std::optional<traffic::ReleaseState> release;
-  traffic::PoolId from = traffic::kNoPool;  // with release: the pool that is left
+  traffic::PoolId from = traffic::kNoPool;  // the pool that all traffic leaves; kNoPool: it stays
+  traffic::PoolId resumes = traffic::kNoPool;  // its drain begins anew, and what closes it ends
+  traffic::PoolId settles = traffic::kNoPool;  // its drain has the usual deadline from now on
+  traffic::PoolId closes = traffic::kNoPool;   // beside `from`: what it has left is closed, too
   std::vector<std::pair<traffic::NodeSlot, traffic::AdminState>> admin;
   std::vector<traffic::NodeSlot> drains;  // nodes whose drain begins or gets a new deadline
+  base::Duration trial = base::kOff;      // of a switch: to be confirmed within this
   bool publishes = false;                 // the active pool's table changes
 };
 
@@ -41,7 +46,7 @@ struct Decided {
   std::optional<Plan> plan;
 };
 
-// For kSwitch, kRollback and kAdmin.
+// For all verbs but kClose.
 [[nodiscard]] Decided decide(const traffic::Model& model, const Decisions& decisions,
                              const HealthBoard& health, const Drains& drains,
                              const Command& command, const Resolved& resolved);

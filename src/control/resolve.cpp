@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "shunt/base/limits.hpp"
 #include "src/control/gates.hpp"
@@ -77,7 +78,20 @@ class Resolver {
           invalid("pool", "name the pool to switch to: " + listed(names_of(app.pools)));
         }
         break;
+      case Verb::kPrepare:
+      case Verb::kRetire:
+      case Verb::kEmptied:
+        if (command_.pool.empty()) {
+          invalid("pool", "name the pool: " + listed(names_of(app.pools)));
+        }
+        if (command_.undo && command_.close_over) {
+          invalid("close_over", "a retire that is taken back closes nothing");
+        }
+        break;
       case Verb::kRollback:
+      case Verb::kConfirm:
+      case Verb::kAbort:
+      case Verb::kExpired:
         break;
       case Verb::kAdmin:
         if (command_.nodes.empty()) invalid("node", "name the nodes");
@@ -94,15 +108,28 @@ class Resolver {
         break;
       }
     }
-    if (!command_.pool.empty()) resolved_.pool = find_pool(app);
+    if (!command_.pool.empty()) resolved_.pool = find_pool(app, pool_name());
     for (const std::string& name : command_.nodes) find_node(app, name);
   }
 
-  traffic::PoolId find_pool(const traffic::App& app) {
-    for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
-      if (app.pools[pool].name == command_.pool) return pool;
+  // Of "green#12", where a generation may be named, its pool; names have no '#'.
+  std::string pool_name() {
+    const std::size_t mark = command_.pool.find('#');
+    if (command_.verb != Verb::kConfirm || mark == std::string::npos) return command_.pool;
+    const char* const begin = command_.pool.data() + mark + 1;
+    const char* const end = command_.pool.data() + command_.pool.size();
+    const auto read = std::from_chars(begin, end, resolved_.generation);
+    if (read.ec != std::errc() || read.ptr != end || resolved_.generation == 0) {
+      invalid("pool", "a generation is a number, as in green#12: " + command_.pool);
     }
-    not_found("pool", "app " + app.name + " has no pool " + command_.pool +
+    return command_.pool.substr(0, mark);
+  }
+
+  traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
+    for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
+      if (app.pools[pool].name == name) return pool;
+    }
+    not_found("pool", "app " + app.name + " has no pool " + name +
                           "; pools: " + listed(names_of(app.pools)));
     return traffic::kNoPool;
   }

@@ -9,6 +9,7 @@
 #include "shunt/base/limits.hpp"
 #include "src/control/operations.hpp"
 #include "src/control/phrases.hpp"
+#include "src/control/release_document.hpp"
 
 namespace shunt::control {
 namespace {
@@ -17,13 +18,6 @@ namespace {
 constexpr std::size_t kNodesTold = 8;
 constexpr const char* kForgotten = "forgotten, too many are gone";
 
-traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
-  for (traffic::PoolId pool = 0; pool < app.pools.size(); ++pool) {
-    if (app.pools[pool].name == name) return pool;
-  }
-  return traffic::kNoPool;
-}
-
 traffic::NodeSlot find_slot(const traffic::App& app, const std::string& name) {
   for (const traffic::Pool& pool : app.pools) {
     for (const traffic::Node& node : pool.nodes) {
@@ -31,32 +25,6 @@ traffic::NodeSlot find_slot(const traffic::App& app, const std::string& name) {
     }
   }
   return traffic::kNoSlot;
-}
-
-traffic::ReleaseState fresh_release(const traffic::App& app) {
-  std::vector<bool> has_nodes;
-  has_nodes.reserve(app.pools.size());
-  for (const traffic::Pool& pool : app.pools) has_nodes.push_back(!pool.nodes.empty());
-  return traffic::initial_release(has_nodes, app.initial);
-}
-
-// The app has the active pool and all kept ones. The way back of a last switch is the top of the
-// stack.
-traffic::ReleaseState release_of(const traffic::App& app, const AppDocument& document) {
-  traffic::ReleaseState release = fresh_release(app);
-  release.epoch = document.epoch;
-  release.last = document.last;
-  release.active = find_pool(app, document.active);
-  release.pools[app.initial].state = traffic::PoolState::kStandby;
-  release.pools[release.active].state = traffic::PoolState::kActive;
-  for (const std::string& name : document.kept) {
-    release.kept.push_back(find_pool(app, name));
-    release.pools[release.kept.back()].state = traffic::PoolState::kKept;
-  }
-  if (document.last == traffic::DecisionKind::kSwitch && !release.kept.empty()) {
-    release.previous = release.kept.back();
-  }
-  return release;
 }
 
 Event recovered_event(const std::string& app, std::string message) {
@@ -147,7 +115,7 @@ class Restorer {
     RestoredApp restored;
     restored.release = fresh_release(app);
     AppDocument document;
-    document.active = app.pools[app.initial].name;
+    write_release(app, restored.release, document);
     state_.document.apps[app.name] = std::move(document);
     state_.apps.push_back(std::move(restored));
   }
@@ -158,12 +126,18 @@ class Restorer {
     if (find_pool(app, document.active) == traffic::kNoPool) {
       return lacks_active_pool(app, document);
     }
+    forget_pools(app, document);
     for (const std::string& name : document.kept) {
       if (find_pool(app, name) == traffic::kNoPool) return lacks_kept_pool(app, document, name);
     }
-    restored.release = release_of(app, document);
+    auto release = read_release(app, document);
+    if (!release) return tl::unexpected(std::move(release.error()));
+    restored.release = std::move(*release);
+    write_release(app, restored.release, document);
     restore_admin(app, document);
-    if (restored.release.active != app.initial) tell_initial_differs(app, document.active);
+    if (restored.release.active != app.initial) {
+      tell_initial_differs(app, document.active, way_to(app, restored.release));
+    }
     if (document.pending && !load_.acknowledged) document.recovered = true;
     document.pending = false;
     restored.recovered_unacknowledged = document.recovered;
@@ -188,30 +162,69 @@ class Restorer {
     return {};
   }
 
+  // Nothing is established on a pool any more that retired until the process ended, so a file that
+  // lacks it drops a retired one. Of others that it lacks but those that lead back, only the
+  // generation is lost.
+  void forget_pools(const traffic::App& app, AppDocument& document) {
+    std::erase_if(document.pools, [&](const auto& entry) {
+      const auto& [name, record] = entry;
+      if (find_pool(app, name) != traffic::kNoPool) return false;
+      if (record.state == traffic::PoolState::kKept) return false;  // lacks_kept_pool()
+      if (record.state == traffic::PoolState::kRetired) return true;
+      std::erase(document.kept, name);
+      if (document.previous == name) document.previous.clear();
+      state_.events.push_back(recovered_event(
+          app.name, "pool " + name + " was " + std::string(traffic::to_string(record.state)) +
+                        " and is not in the file any more: forgotten"));
+      return true;
+    });
+  }
+
   // Whoever edits `initial` most likely wants a switch, and has not made one.
-  void tell_initial_differs(const traffic::App& app, const std::string& active) {
+  void tell_initial_differs(const traffic::App& app, const std::string& active,
+                            const std::string& way) {
     const std::string& initial = app.pools[app.initial].name;
     Event event;
     event.level = EventLevel::kWarn;
     event.type = "initial_differs";
     event.app = app.name;
     event.message = "initial is " + initial + " in " + file_ + ", but " + active +
-                    " is live by the stored decision, which counts; to switch: shunt switch " +
-                    initial + of_app(app) +
+                    " is live by the stored decision, which counts; " + way +
                     "; to forget all decisions and begin with initial: shunt serve --reset-state";
     event.fields = {{"initial", initial}, {"active", active}};
     state_.events.push_back(std::move(event));
+  }
+
+  // To `initial`.
+  [[nodiscard]] std::string way_to(const traffic::App& app,
+                                   const traffic::ReleaseState& release) const {
+    if (traffic::in_trial(release)) return "to go back: shunt rollback" + of_app(app);
+    const std::string& pool = app.pools[app.initial].name;
+    const traffic::PoolState state = traffic::state_of(release, app.initial);
+    std::string to_switch = "to switch: shunt switch " + pool + of_app(app);
+    if (state == traffic::PoolState::kRetiring) {
+      return pool + " is retiring; " + to_switch + " after shunt retire " + pool + " --undo" +
+             of_app(app);
+    }
+    if (state == traffic::PoolState::kRetired || state == traffic::PoolState::kRejected) {
+      return pool + (state == traffic::PoolState::kRetired ? " is retired; " : " was rejected; ") +
+             to_switch + " after shunt prepare " + pool + of_app(app);
+    }
+    return to_switch;
   }
 
   // Only a rollback leaves a pool that is not kept; after a switch the file could not drop it.
   [[nodiscard]] base::Status lacks_active_pool(const traffic::App& app,
                                                const AppDocument& document) const {
     std::string hint = "put the pool back into the file and start; ";
-    const bool can_roll_back = document.last == traffic::DecisionKind::kSwitch &&
-                               !document.kept.empty() &&
-                               find_pool(app, document.kept.back()) != traffic::kNoPool;
+    // Documents of builds before pools had states do not have it.
+    const bool has_states = !document.pools.empty();
+    const std::string back =
+        has_states || document.kept.empty() ? document.previous : document.kept.back();
+    const bool can_roll_back = document.last == traffic::DecisionKind::kSwitch && !back.empty() &&
+                               is_kept(document, back) && find_pool(app, back) != traffic::kNoPool;
     if (can_roll_back) {
-      hint += "shunt rollback" + of_app(app) + " then makes " + document.kept.back() +
+      hint += "shunt rollback" + of_app(app) + " then makes " + back +
               " live, and the file may drop " + document.active + "; or ";
     }
     return base::fail(
@@ -220,6 +233,11 @@ class Restorer {
             " does not define it",
         hint + "to do without it, start once with --reset-state: " +
             forgets("begins with its `initial`, here " + app.pools[app.initial].name));
+  }
+
+  static bool is_kept(const AppDocument& document, const std::string& pool) {
+    const auto found = document.pools.find(pool);
+    return found == document.pools.end() || found->second.state == traffic::PoolState::kKept;
   }
 
   // --reset-state knows no apps.
@@ -239,7 +257,10 @@ class Restorer {
     return base::fail(base::ErrorCode::kConflict,
                       "app " + app.name + ": pool " + pool + " is kept for a rollback, but " +
                           file_ + " does not define it",
-                      "put the pool back into the file; to drop it for good, " +
+                      "put the pool back into the file and start; shunt retire " + pool +
+                          of_app(app) +
+                          " then gives up the rollback to it, and once it is retired the file may "
+                          "drop it; or to do without it, " +
                           (app.pools[app.initial].name == document.active
                                ? std::string()
                                : "make " + document.active + " the app's `initial` and ") +
@@ -297,6 +318,15 @@ class Restorer {
 base::Result<RestoredState> restore_state(const traffic::Model& model, const StateLoad& load,
                                           std::string_view file) {
   return Restorer(model, load, file).run();
+}
+
+base::Duration trial_left(const RestoredApp& app, std::int64_t wall_ms) noexcept {
+  const std::int64_t left = app.release.confirm_by - wall_ms;
+  if (left <= 0) return 0;
+  // A clock that was set back must not prolong it.
+  const std::int64_t begun = app.last_receipt ? app.last_receipt->wall_ms : wall_ms;
+  const std::int64_t most = std::max<std::int64_t>(app.release.confirm_by - begun, 0);
+  return static_cast<base::Duration>(std::min(left, most)) * base::kMillisecond;
 }
 
 std::unique_ptr<const traffic::RoutingRoot> initial_root(const traffic::Model& model,

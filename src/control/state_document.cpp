@@ -20,6 +20,12 @@ constexpr std::pair<std::string_view, traffic::AdminState> kAdminStates[] = {
     {"drain", traffic::AdminState::kDrain},
     {"maint", traffic::AdminState::kMaint}};
 
+constexpr std::pair<std::string_view, traffic::PoolState> kPoolStates[] = {
+    {"retired", traffic::PoolState::kRetired},   {"standby", traffic::PoolState::kStandby},
+    {"canary", traffic::PoolState::kCanary},     {"trial", traffic::PoolState::kTrial},
+    {"active", traffic::PoolState::kActive},     {"kept", traffic::PoolState::kKept},
+    {"rejected", traffic::PoolState::kRejected}, {"retiring", traffic::PoolState::kRetiring}};
+
 template <class T, std::size_t N>
 std::string_view name_of(const std::pair<std::string_view, T> (&names)[N], T value) {
   for (const auto& [name, candidate] : names) {
@@ -92,6 +98,16 @@ Receipt receipt_of(const json::object& object) {
   return receipt;
 }
 
+json::object to_json(const traffic::PoolRecord& pool) {
+  json::object object{{"state", name_of(kPoolStates, pool.state)}, {"generation", pool.generation}};
+  if (!pool.version.empty()) object["version"] = pool.version;
+  if (pool.state == traffic::PoolState::kRetiring) {
+    object["before"] = name_of(kPoolStates, pool.before);
+  }
+  if (pool.fresh) object["fresh"] = true;
+  return object;
+}
+
 json::object to_json(const AppDocument& app) {
   json::object admin;
   for (const auto& [node, state] : app.admin) admin[node] = name_of(kAdminStates, state);
@@ -100,6 +116,13 @@ json::object to_json(const AppDocument& app) {
                       {"kept", to_json(app.kept)},
                       {"last", name_of(kKinds, app.last)},
                       {"admin", std::move(admin)}};
+  json::object pools;
+  for (const auto& [name, pool] : app.pools) pools[name] = to_json(pool);
+  object["pools"] = std::move(pools);
+  object["generations"] = app.generations;
+  if (!app.previous.empty()) object["previous"] = app.previous;
+  if (app.share != 0) object["share"] = app.share;
+  if (app.confirm_by != 0) object["confirm_by_ms"] = app.confirm_by;
   if (app.receipt) object["receipt"] = to_json(*app.receipt);
   if (app.pending) object["pending"] = true;
   if (app.recovered) object["recovered"] = true;
@@ -119,12 +142,42 @@ std::string string_or_empty(const json::object& object, std::string_view name) {
   return value == nullptr ? std::string() : string_of(*value);
 }
 
+std::uint64_t number_or_zero(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? 0 : number(*value);
+}
+
+traffic::PoolRecord pool_of(const json::object& object) {
+  traffic::PoolRecord pool;
+  pool.state = value_of(kPoolStates, object.at("state").as_string());
+  pool.generation = number(object.at("generation"));
+  pool.version = string_or_empty(object, "version");
+  if (const json::value* before = object.if_contains("before")) {
+    pool.before = value_of(kPoolStates, before->as_string());
+  }
+  pool.fresh = flag(object, "fresh");
+  return pool;
+}
+
 AppDocument app_of(const json::object& object) {
   AppDocument app;
   app.epoch = number(object.at("epoch"));
   app.active = string_of(object.at("active"));
   app.kept = strings_of(object.at("kept"));
   app.last = value_of(kKinds, object.at("last").as_string());
+  if (const json::value* pools = object.if_contains("pools")) {
+    for (const auto& item : pools->as_object()) {
+      app.pools[std::string(item.key())] = pool_of(item.value().as_object());
+    }
+  }
+  app.previous = string_or_empty(object, "previous");
+  app.generations = number_or_zero(object, "generations");
+  if (const json::value* share = object.if_contains("share")) {
+    app.share = share->to_number<std::uint32_t>();
+  }
+  if (const json::value* until = object.if_contains("confirm_by_ms")) {
+    app.confirm_by = until->to_number<std::int64_t>();
+  }
   for (const auto& item : object.at("admin").as_object()) {
     app.admin[std::string(item.key())] = value_of(kAdminStates, item.value().as_string());
   }
@@ -152,8 +205,14 @@ json::object to_json(const OperationRecord& record) {
   };
   put("changed", outcome.changed, true);
   put("closed", outcome.closed != 0, outcome.closed);
+  if (outcome.pool) {
+    object["pool"] = outcome.pool->name;
+    put("generation", outcome.pool->generation != 0, outcome.pool->generation);
+    put("version", !outcome.pool->version.empty(), json::value(outcome.pool->version));
+  }
   put("nodes", !outcome.nodes.empty(), to_json(outcome.nodes));
   put("deadline_ns", outcome.deadline.has_value(), outcome.deadline.value_or(0));
+  put("confirm_within_ns", outcome.confirm_within.has_value(), outcome.confirm_within.value_or(0));
   put("over_ns", outcome.over.has_value(), outcome.over.value_or(0));
   put("from", !receipt.from.empty(), json::value(receipt.from));
   put("to", !receipt.to.empty(), json::value(receipt.to));
@@ -169,11 +228,6 @@ json::object to_json(const OperationRecord& record) {
   put("not_durable", !receipt.durable, true);
   put("skipped", !receipt.skipped.empty(), to_json(receipt.skipped));
   return object;
-}
-
-std::uint64_t number_or_zero(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value == nullptr ? 0 : number(*value);
 }
 
 std::vector<std::string> strings_or_none(const json::object& object, std::string_view name) {
@@ -193,9 +247,17 @@ OperationRecord operation_of(const json::object& object) {
   outcome.epoch = number(object.at("epoch"));
   outcome.changed = flag(object, "changed");
   outcome.closed = number_or_zero(object, "closed");
+  if (const auto* pool = object.if_contains("pool")) {
+    outcome.pool = PoolName{.name = string_of(*pool),
+                            .generation = number_or_zero(object, "generation"),
+                            .version = string_or_empty(object, "version")};
+  }
   outcome.nodes = strings_or_none(object, "nodes");
   if (const auto* value = object.if_contains("deadline_ns")) outcome.deadline = number(*value);
   if (const auto* value = object.if_contains("over_ns")) outcome.over = number(*value);
+  if (const auto* value = object.if_contains("confirm_within_ns")) {
+    outcome.confirm_within = number(*value);
+  }
   Receipt& receipt = outcome.receipt;
   receipt.epoch = flag(object, "no_receipt") ? 0 : outcome.epoch;
   receipt.from = string_or_empty(object, "from");

@@ -68,7 +68,10 @@ SlotView decode_slot(std::string_view bytes) noexcept {
   if (header.length > bytes.size()) return {};
   const std::string_view json = bytes.substr(0, header.length);
   if (header.checksum != checksum_of(header, json)) return {};
-  if (header.version != kSlotVersion) return {SlotVerdict::kNewer, header.sequence, {}};
+  if (header.version != kSlotVersion) {
+    const bool newer = header.version > kSlotVersion;
+    return {newer ? SlotVerdict::kNewer : SlotVerdict::kOlder, header.sequence, {}};
+  }
   return {SlotVerdict::kGood, header.sequence, json};
 }
 

@@ -11,13 +11,14 @@ namespace shunt::control {
 
 inline constexpr std::size_t kSlotHeaderBytes = 40;
 inline constexpr std::size_t kAckBytes = 24;
-inline constexpr std::uint32_t kSlotVersion = 1;
+inline constexpr std::uint32_t kSlotVersion = 2;  // 1 had slots of 1 MiB
 
 enum class SlotVerdict : std::uint8_t {
   kEmpty,  // never written
   kGood,
   kBad,    // torn or damaged
   kNewer,  // whole, of a later format
+  kOlder,  // of an earlier one, whose second slot is elsewhere
 };
 
 struct SlotView {

@@ -157,6 +157,10 @@ base::Status StateStore::load() {
       return base::fail(base::ErrorCode::kInvalid, "written by a newer version of shunt",
                         "run that version, or begin anew with --reset-state");
     }
+    if (slots[slot].verdict == SlotVerdict::kOlder) {
+      return base::fail(base::ErrorCode::kInvalid, "written by a build from before the release 0.1",
+                        "run that build, or begin anew with --reset-state");
+    }
   }
   // The newest that is whole. Only it is read: where it is not understood, going back to the other
   // one would lose a decision that was acknowledged.

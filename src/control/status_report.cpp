@@ -7,6 +7,7 @@
 #include "src/control/gates.hpp"
 #include "src/control/loads.hpp"
 #include "src/control/phrases.hpp"
+#include "src/control/release_watch.hpp"
 
 namespace shunt::control {
 namespace {
@@ -33,6 +34,10 @@ class AppReport {
     const AppDocument& document = sources_.switchboard.ledger().document().apps.at(app_.name);
     status.recovered_unacknowledged =
         restored_.recovered_unacknowledged || !document.recovered_nodes.empty();
+    if (traffic::in_trial(release_)) {
+      status.trial_ends_in = restored_.trial_ends > now_ ? restored_.trial_ends - now_ : 0;
+      status.trial_stays_because = sources_.releases.why_it_stays(id_);
+    }
     status.balance = app_.balance;
     add_rollback(status);
     for (std::uint32_t position = 0; position < app_.services.size(); ++position) {
@@ -53,8 +58,12 @@ class AppReport {
       status.rollback_to = app_.pools[target].name;
     } else if (release_.last == traffic::DecisionKind::kRollback) {
       status.rollback_why_not = "the last switch is rolled back already";
-    } else {
+    } else if (release_.last == traffic::DecisionKind::kInitial) {
       status.rollback_why_not = "no switch yet";
+    } else if (release_.previous != traffic::kNoPool) {
+      status.rollback_why_not = app_.pools[release_.previous].name + " is retiring";
+    } else {
+      status.rollback_why_not = "what the last switch left was retired or prepared anew";
     }
   }
 
@@ -78,6 +87,8 @@ class AppReport {
     PoolStatus status;
     status.name = pool.name;
     status.state = traffic::state_of(release_, pool_id);
+    status.generation = release_.pools[pool_id].generation;
+    status.version = release_.pools[pool_id].version;
     status.rollback_target = traffic::rollback_target(release_) == pool_id;
     status.nodes = fitness.nodes;
     status.ready = fitness.ready;
@@ -128,6 +139,18 @@ class AppReport {
     return false;
   }
 
+  [[nodiscard]] std::string what_of_initial(const std::string& of_app) const {
+    const std::string& initial = app_.pools[app_.initial].name;
+    const traffic::PoolState state = traffic::state_of(release_, app_.initial);
+    if (traffic::in_trial(release_)) return "; to go back: shunt rollback" + of_app;
+    if (state == traffic::PoolState::kRetired || state == traffic::PoolState::kRetiring ||
+        state == traffic::PoolState::kRejected) {
+      return "; " + initial + " is " + std::string(traffic::to_string(state)) +
+             ": let initial be " + app_.pools[release_.active].name;
+    }
+    return "; to switch: shunt switch " + initial + of_app;
+  }
+
   void add_drift(AppStatus& status) const {
     const std::string of_app = model_.apps.size() > 1 ? " --app " + app_.name : "";
     if (release_.active != app_.initial) {
@@ -137,7 +160,7 @@ class AppReport {
           (was_decided()
                ? std::string(" by the last ") + std::string(traffic::to_string(release_.last)) +
                      ", which counts: initial is where an app without decisions begins"
-               : "; to switch: shunt switch " + initial + of_app));
+               : what_of_initial(of_app)));
     }
     for (const traffic::Pool& pool : app_.pools) {
       for (const traffic::Node& node : pool.nodes) {

@@ -10,12 +10,15 @@
 
 namespace shunt::control {
 
+class ReleaseWatch;
+
 struct StatusSources {
   const Config& config;
   const proxy::DataPlane& data_plane;
   const Switchboard& switchboard;
   const HealthBoard& health;
   const Drains& drains;
+  const ReleaseWatch& releases;
 };
 
 [[nodiscard]] AppStatus app_status(const StatusSources& sources, traffic::AppId app,

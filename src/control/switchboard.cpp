@@ -19,6 +19,10 @@ namespace {
 constexpr std::size_t kQueueMax = 64;
 constexpr std::size_t kQueueWithRollbacksMax = 128;
 
+bool goes_back(const Command& command) noexcept {
+  return (command.verb == Verb::kRollback || command.verb == Verb::kAbort) && !command.dry_run;
+}
+
 }  // namespace
 
 Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, HealthBoard& health,
@@ -39,6 +43,11 @@ Switchboard::Switchboard(const ControlParts& parts, RestoredState restored, Heal
       tables_(parts.data_plane.publication().current().tables),
       revision_(parts.data_plane.publication().current().revision),
       dirty_(model_.apps.size(), false) {
+  const base::Instant now = base::monotonic_now();
+  const std::int64_t wall_ms = base::wall_now_ms();
+  for (RestoredApp& app : decisions_.apps) {
+    if (traffic::in_trial(app.release)) app.trial_ends = now + trial_left(app, wall_ms);
+  }
   const int fd = data_plane_.adoption_fd();
   if (fd < 0) return;
   const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -59,7 +68,7 @@ LastWords Switchboard::finish_up() {
 // ---- The queue.
 
 void Switchboard::apply(Command command, Done done) {
-  const bool rollback = command.verb == Verb::kRollback && !command.dry_run;
+  const bool rollback = goes_back(command);
   if (queue_.size() >= (rollback ? kQueueWithRollbacksMax : kQueueMax)) {
     Outcome outcome;
     outcome.kind = OutcomeKind::kUnavailable;
@@ -103,9 +112,10 @@ void Switchboard::answer(Outcome outcome) {
   run->done(outcome);
   if (changed) {
     record(*run, outcome);
-    ledger_.acknowledged(outcome.app,
-                         run->plan.release ? std::optional<Receipt>(outcome.receipt) : std::nullopt,
-                         operation(run->command, outcome));
+    ledger_.acknowledged(
+        outcome.app,
+        run->plan.from != traffic::kNoPool ? std::optional<Receipt>(outcome.receipt) : std::nullopt,
+        operation(run->command, outcome));
   } else if (worth_remembering(run->command.key, outcome)) {
     ledger_.remember(
         {run->command.key, base::wall_now_ms(), fingerprint_of(run->command), outcome, {}});
@@ -121,12 +131,14 @@ void Switchboard::answer(Outcome outcome) {
 // nothing sooner by that.
 bool Switchboard::rollback_waits() const noexcept {
   const Command& running = running_->command;
-  if (running.verb == Verb::kRollback) return false;
+  if (running.verb == Verb::kExpired || goes_back(running)) return false;
+  // Nobody asked for it, and it is found out again.
+  if (running.verb == Verb::kEmptied && !queue_.empty()) return true;
   return std::any_of(queue_.begin(), queue_.end(), [&](const Waiting& waiting) {
     const Command& command = waiting.command;
     // With one app its name may be left out.
     const bool same_app = model_.apps.size() == 1 || command.app == running.app;
-    return command.verb == Verb::kRollback && !command.dry_run && same_app;
+    return goes_back(command) && same_app;
   });
 }
 
@@ -200,6 +212,7 @@ void Switchboard::begin() {
     return run.command.dry_run ? count_connections() : close_connections();
   }
   const base::Instant before = base::monotonic_now();
+  decisions_.followed = adopted();
   Decided decided = decide(model_, decisions_, health_, drains_, run.command, run.resolved);
   if (const std::string& trouble = ledger_.trouble();  // a dry run asks the disk nothing
       decided.outcome.changed && !run.command.not_durable && !trouble.empty()) {
@@ -273,7 +286,8 @@ void Switchboard::commit() {
   if (plan.release) {
     RestoredApp& app = decisions_.apps[plan.app];
     app.release = *plan.release;
-    app.recovered_unacknowledged = false;
+    if (settles_mark(run)) app.recovered_unacknowledged = false;
+    if (plan.trial != base::kOff) app.trial_ends = base::monotonic_now() + plan.trial;
   }
   for (const auto& [slot, state] : plan.admin) {
     decisions_.admin[slot] = state;
@@ -297,9 +311,12 @@ void Switchboard::commit() {
 // After the store: where many orders overlap, taking marks back takes milliseconds.
 void Switchboard::cancel_drains(const Running& run) {
   const Plan& plan = run.plan;
-  if (plan.release) {
+  if (plan.from != traffic::kNoPool) {
     drains_.cancel_pool(plan.app, plan.release->active,
-                        run.command.verb == Verb::kRollback ? "rollback" : "switch", run.published);
+                        run.command.verb == Verb::kSwitch ? "switch" : "rollback", run.published);
+  }
+  if (plan.resumes != traffic::kNoPool) {
+    drains_.cancel_pool(plan.app, plan.resumes, "retire --undo", run.published);
   }
   for (const auto& [slot, state] : plan.admin) {
     if (state == traffic::AdminState::kReady) drains_.cancel_node(slot, "ready", run.published);
@@ -319,7 +336,8 @@ void Switchboard::finish() {
     }
     receipt.adopted = silent.empty();
   }
-  if (run.plan.release) {
+  const bool moved = run.plan.from != traffic::kNoPool;
+  if (moved) {
     const traffic::App& app = model_.apps[run.plan.app];
     receipt.left_behind = load_of(data_plane_, app.pools[run.plan.from]).established;
     receipt.repointed = repointed_of(data_plane_, app) - run.repointed_before;
@@ -336,7 +354,7 @@ void Switchboard::finish() {
   }
   receipt.wall_ms = base::wall_now_ms();
   receipt.total = base::monotonic_now() - run.received;
-  if (run.plan.release) decisions_.apps[run.plan.app].last_receipt = receipt;
+  if (moved) decisions_.apps[run.plan.app].last_receipt = receipt;
   begin_drains(run);
   answer(std::move(outcome));
 }
@@ -345,8 +363,22 @@ void Switchboard::begin_drains(const Running& run) {
   const traffic::DrainOptions& options = model_.apps[run.plan.app].drain;
   const Command& command = run.command;
   const base::Instant now = base::monotonic_now();
-  if (run.plan.release) {
-    base::Instant deadline = options.deadline == base::kOff ? 0 : run.published + options.deadline;
+  const base::Instant usual = options.deadline == base::kOff ? 0 : run.published + options.deadline;
+  if (run.plan.resumes != traffic::kNoPool) {
+    drains_.begin_pool(run.plan.app, run.plan.resumes, run.published, usual, options.close_over,
+                       now);
+  }
+  // Of a trial: until now nothing was to take the way back away.
+  if (run.plan.settles != traffic::kNoPool && usual != 0 &&
+      load_of(data_plane_, model_.apps[run.plan.app].pools[run.plan.settles]).held() != 0) {
+    drains_.begin_pool(run.plan.app, run.plan.settles, run.published, usual, options.close_over,
+                       now);
+  }
+  if (run.plan.closes != traffic::kNoPool) {
+    drains_.begin_pool(run.plan.app, run.plan.closes, run.published, now, *command.close_over, now);
+  }
+  if (run.plan.from != traffic::kNoPool) {
+    base::Instant deadline = run.plan.trial == base::kOff ? usual : 0;
     if (command.close_over) deadline = now;
     drains_.begin_pool(run.plan.app, run.plan.from, run.published, deadline,
                        command.close_over.value_or(options.close_over), now);

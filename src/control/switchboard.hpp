@@ -96,6 +96,10 @@ class Switchboard {
     bool recorded = false;    // the ledger has the decision
     base::Duration poll = 0;  // next interval of asking for adoption
   };
+  // It answers the question that a restart has left about the live pool.
+  [[nodiscard]] static bool settles_mark(const Running& run) noexcept {
+    return run.plan.from != traffic::kNoPool || run.command.verb == Verb::kConfirm;
+  }
 
   void run_next();
   void begin();
@@ -120,6 +124,8 @@ class Switchboard {
   void build(traffic::AppId app);
   base::Duration publish();
 
+  [[nodiscard]] bool says_what_is(const Command& command, const Outcome& outcome,
+                                  const RestoredApp& app) const;
   void acknowledge_recovered(Outcome& outcome);
   // Fills in active pool and epoch where the app is known.
   void tell_what_holds(Outcome& outcome) const;

@@ -4,6 +4,7 @@
 #include "src/control/announce.hpp"
 #include "src/control/operations.hpp"
 #include "src/control/phrases.hpp"
+#include "src/control/release_document.hpp"
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
@@ -25,6 +26,14 @@ std::string without_count(std::string words) {
   return words;
 }
 
+bool moves_traffic(Verb verb) {
+  return verb == Verb::kSwitch || verb == Verb::kRollback || verb == Verb::kAbort;
+}
+// By shunt itself: nobody asked for it.
+bool is_own(Verb verb) {
+  return verb == Verb::kEmptied || verb == Verb::kExpired;
+}
+
 }  // namespace
 
 // What is not durable is written down with the acknowledgement: before, it would take this CPU from
@@ -41,15 +50,17 @@ AppDocument Switchboard::staged_record(const Running& run, const Receipt& receip
   const traffic::App& app = model_.apps[plan.app];
   AppDocument record = ledger_.document().apps.at(app.name);
   if (plan.release) {
-    record.epoch = plan.release->epoch;
-    record.active = app.pools[plan.release->active].name;
-    record.kept.clear();
-    for (const traffic::PoolId pool : plan.release->kept)
-      record.kept.push_back(app.pools[pool].name);
-    record.last = plan.release->last;
+    write_release(app, *plan.release, record);
+  }
+  if (plan.from != traffic::kNoPool) {
     record.receipt = receipt;
     record.pending = true;
-    record.recovered = false;
+  }
+  if (settles_mark(run)) record.recovered = false;
+  // What is found out is found out again.
+  if (plan.release && plan.from == traffic::kNoPool && run.command.verb != Verb::kEmptied) {
+    record.pending_nodes = plan.outcome.message;
+    record.recovered_nodes.clear();
   }
   if (!plan.admin.empty()) {
     record.pending_nodes = in_words(plan.outcome.nodes, plan.admin.front().second);
@@ -66,27 +77,44 @@ AppDocument Switchboard::staged_record(const Running& run, const Receipt& receip
   return record;
 }
 
+// The outcome says that the live pool is what the client wants.
+bool Switchboard::says_what_is(const Command& command, const Outcome& outcome,
+                               const RestoredApp& app) const {
+  if (outcome.active != ledger_.document().apps.at(outcome.app).active) return false;
+  if (outcome.replayed) return app.last_receipt && app.last_receipt->epoch == outcome.epoch;
+  // An abort that finds nothing to do was not meant for what is live, unless that was gone back to.
+  return command.verb != Verb::kAbort || app.release.last == traffic::DecisionKind::kRollback;
+}
+
 // A restart marked what it could not know to have been answered. Whoever asks for the same again is
 // answered now, so the mark has served its purpose. A repeat by its key is answered for the command
 // that it was then: that says nothing of another one.
 void Switchboard::acknowledge_recovered(Outcome& outcome) {
   const Command& command = running_->command;
   if (outcome.kind != OutcomeKind::kDone || command.dry_run) return;
+  if (is_own(command.verb)) return;
   RestoredApp& app = decisions_.apps[running_->resolved.app];
   const AppDocument& document = ledger_.document().apps.at(outcome.app);
+  // A confirm is about what is live, and moves nothing.
+  const bool of_live = moves_traffic(command.verb) ||
+                       (command.verb == Verb::kConfirm && app.recovered_unacknowledged);
   std::string what;
-  if (command.verb == Verb::kAdmin) {
+  if (!of_live) {
     const std::string& recovered = document.recovered_nodes;
-    const bool same =
-        without_count(in_words(outcome.nodes, command.admin)) == without_count(recovered);
-    if (same || !outcome.replayed) what = recovered;
-  } else if (command.verb != Verb::kClose && app.recovered_unacknowledged &&
-             outcome.epoch == app.release.epoch && outcome.active == document.active) {
+    const std::string words =
+        command.verb == Verb::kAdmin ? in_words(outcome.nodes, command.admin) : outcome.message;
+    // "green#3 1.3.0 is prepared already"
+    const std::string clause = recovered.substr(0, recovered.find(';'));
+    const bool confirmed = command.verb == Verb::kConfirm && clause.ends_with(" is confirmed");
+    const bool same = without_count(words) == without_count(recovered) || confirmed ||
+                      (!clause.empty() && words.starts_with(clause));
+    if (same || (!outcome.replayed && command.verb == Verb::kAdmin)) what = recovered;
+  } else if (app.recovered_unacknowledged && says_what_is(command, outcome, app)) {
     what = document.active + " is live";
     app.recovered_unacknowledged = false;
   }
   if (what.empty()) return;
-  ledger_.settle_recovered(outcome.app, command.verb == Verb::kAdmin);
+  ledger_.settle_recovered(outcome.app, !of_live);
   if (!outcome.replayed) outcome.message += "; recovered, unacknowledged before, acknowledged now";
   announce_acknowledged(events_, command, outcome.app, what);
 }

@@ -75,12 +75,16 @@ void CommandMeter::drained(traffic::AppId app, traffic::PoolId pool, base::Durat
 }
 
 void CommandMeter::record(control::Verb verb, const control::Outcome& outcome) {
-  if (verb != control::Verb::kSwitch && verb != control::Verb::kRollback) return;
+  // What shunt does by itself is told every time that it looks where it cannot be done.
+  if (verb == control::Verb::kExpired && !outcome.changed) return;
+  const bool back = verb == control::Verb::kRollback || verb == control::Verb::kAbort ||
+                    verb == control::Verb::kExpired;
+  if (verb != control::Verb::kSwitch && !back) return;
   if (outcome.dry_run || outcome.replayed) return;
   // A name that a client made up must not become a label.
   const auto known = std::find_if(apps_.begin(), apps_.end() - 1,
                                   [&](const App& app) { return app.name == outcome.app; });
-  const std::size_t kind = verb == control::Verb::kSwitch ? 0 : 1;
+  const std::size_t kind = back ? 1 : 0;
   ++known->counts[kind][outcome_index(outcome)];
   if (outcome.kind != control::OutcomeKind::kDone || !outcome.changed) return;
   const control::Receipt& receipt = outcome.receipt;

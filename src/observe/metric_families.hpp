@@ -47,7 +47,7 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(PoolDrainOldest,       "shunt_pool_drain_oldest_seconds",        Gauge,     "app pool",             "Age of the oldest connection on a pool that is not active, 0 without one") \
   ROW(Epoch,                 "shunt_app_epoch",                        Gauge,     "app",                  "The app's count of traffic decisions")           \
   ROW(Drift,                 "shunt_config_drift",                     Gauge,     "app",                  "Differences between the file and the decisions in force (shunt diff)") \
-  ROW(Switches,              "shunt_switches_total",                   Counter,   "app kind outcome",     "Switch and rollback commands, dry runs and repeats by key left out") \
+  ROW(Switches,              "shunt_switches_total",                   Counter,   "app kind outcome",     "Switches, and rollbacks by whom or what ever (abort, a trial that was not confirmed); dry runs and repeats by key left out") \
   ROW(SwitchSeconds,         "shunt_switch_seconds",                   Histogram, "app part",             "Duration of switches and rollbacks, by part of the receipt") \
   ROW(DrainSeconds,          "shunt_drain_seconds",                    Histogram, "app pool",             "From a switch to the end of the last connection that it left on the pool") \
   ROW(WorkerTurns,           "shunt_worker_turns_total",               Counter,   "worker",               "Turns of the worker's loop")                     \

@@ -33,11 +33,14 @@ void collect_node(MetricsSet& set, const std::string& app, const std::string& po
 void collect_pool(MetricsSet& set, const std::string& app, const control::PoolStatus& pool) {
   using traffic::PoolState;
   using traffic::to_string;
-  set.add_states(
-      Metric::kPoolState, {app, pool.name},
-      {to_string(PoolState::kActive), to_string(PoolState::kStandby), to_string(PoolState::kKept)},
-      to_string(pool.state));
-  set.add(Metric::kPoolActive, {app, pool.name}, one_if(pool.state == PoolState::kActive));
+  set.add_states(Metric::kPoolState, {app, pool.name},
+                 {to_string(PoolState::kRetired), to_string(PoolState::kStandby),
+                  to_string(PoolState::kCanary), to_string(PoolState::kTrial),
+                  to_string(PoolState::kActive), to_string(PoolState::kKept),
+                  to_string(PoolState::kRejected), to_string(PoolState::kRetiring)},
+                 to_string(pool.state));
+  set.add(Metric::kPoolActive, {app, pool.name},
+          one_if(pool.state == PoolState::kActive || pool.state == PoolState::kTrial));
   set.add(Metric::kPoolNodes, {app, pool.name}, std::uint64_t{pool.nodes});
   set.add(Metric::kPoolNodesReady, {app, pool.name}, std::uint64_t{pool.ready});
   set.add(Metric::kPoolNodesHealthy, {app, pool.name}, std::uint64_t{pool.healthy});

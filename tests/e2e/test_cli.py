@@ -56,9 +56,9 @@ def test_status_reads_at_a_glance(daemon, origins):
     server = start_two_pools(daemon, origins)
     server.run("switch", "green", check=True)
     lines = server.run("status", check=True).stdout.splitlines()
-    assert re.fullmatch(r"web  LIVE green   epoch 2, switched \S+ ago", lines[0])
-    assert re.fullmatch(r"  green  active  2/2 up  0 connections", lines[1])
-    assert re.fullmatch(r"  blue   kept    2/2 up  0 connections   rollback: yes", lines[2])
+    assert re.fullmatch(r"web  LIVE green#2   epoch 2, switched \S+ ago", lines[0])
+    assert re.fullmatch(r"  green#2  active  2/2 up  0 connections", lines[1])
+    assert re.fullmatch(r"  blue#1   kept    2/2 up  0 connections   rollback: yes", lines[2])
     assert lines[3].startswith("  drift: initial is blue, active is green")
     assert re.fullmatch(r"shunt \S+  pid \d+, \d+ workers?, 0 of \d+ connections, up \S+", lines[4])
     assert len(lines) == 5

@@ -144,8 +144,10 @@ inline constexpr std::size_t kOperationMessageBytesKept = 512;
 inline constexpr std::size_t kAbsentNodesKept = kNodeSlotsMax / 2;
 inline constexpr std::size_t kAbsentAppsKept = kAppsMax / 2;
 
+// The version of a release (--version), in bytes: like a name's.
+inline constexpr std::size_t kVersionBytesMax = 63;
 // The decision's slot on disk; a document larger than this is our own bug.
-inline constexpr std::size_t kStateSlotBytes = 1024 * 1024;
+inline constexpr std::size_t kStateSlotBytes = 2 * 1024 * 1024;
 
 static_assert(kConnectionEndCapacity % 2 == 0 && kConnectFailureCapacity % 2 == 0,
               "outbox rings use a power of two");

@@ -59,6 +59,9 @@ struct ControlParts {
   // The last connection that a switch had left on a pool is gone, so long after the switch. May be
   // empty.
   std::function<void(traffic::AppId, traffic::PoolId, base::Duration)> drained = {};
+  // A command that shunt gave itself (a trial that was not confirmed, a retiring pool that ran
+  // empty) was done or refused. May be empty.
+  std::function<void(Verb, const Outcome&)> commanded = {};
   // Makes the prober that feeds health; empty: the real one.
   std::function<std::unique_ptr<Prober>(std::function<void(const ProbeResult&)>)> prober = {};
 };

@@ -19,6 +19,7 @@ struct RestoredApp {
   traffic::ReleaseState release;
   std::optional<Receipt> last_receipt;
   bool recovered_unacknowledged = false;
+  base::Instant trial_ends = 0;  // where the live pool is in trial; set by the switchboard
 };
 
 struct RestoredState {
@@ -35,6 +36,10 @@ struct RestoredState {
 [[nodiscard]] base::Result<RestoredState> restore_state(const traffic::Model& model,
                                                         const StateLoad& load,
                                                         std::string_view file = "the file");
+
+// What is left of an app's trial, by the wall clock: 0 where it is over, and never more than it had
+// when it began.
+[[nodiscard]] base::Duration trial_left(const RestoredApp& app, std::int64_t wall_ms) noexcept;
 
 // The root for DataPlane::start, revision 1: the nodes of the active pools count as usable until
 // they are checked.

@@ -15,10 +15,17 @@
 
 namespace shunt::control {
 
+// traffic::ReleaseState by names. Documents of builds before pools had states and generations lack
+// what is marked so; read_release() (src/control/release_document.hpp) then tells it from the rest.
 struct AppDocument {
   traffic::Epoch epoch = 1;
-  std::string active;             // pool
-  std::vector<std::string> kept;  // pools; the last left is at the back
+  std::string active;                                // pool
+  std::vector<std::string> kept;                     // pools; the last left is at the back
+  std::map<std::string, traffic::PoolRecord> pools;  // (lacking)
+  std::string previous;                              // pool (lacking)
+  traffic::Generation generations = 0;               // (lacking)
+  std::uint32_t share = 0;
+  std::int64_t confirm_by = 0;  // wall time in ms
   traffic::DecisionKind last = traffic::DecisionKind::kInitial;
   std::map<std::string, traffic::AdminState> admin;  // by node; those that are not ready
   std::optional<Receipt> receipt;                    // of the last decision
@@ -26,8 +33,8 @@ struct AppDocument {
   // it has been since, the store's acknowledgement record says.
   bool pending = false;
   bool recovered = false;  // found pending by a restart; until the app's next decision
-  // The same for a command about nodes, in words: "b1 is drain"; empty: none. Found pending by a
-  // restart until the next command about nodes.
+  // The same for a command that moves no traffic, in words: "b1 is drain", "green#2 is prepared";
+  // empty: none. Found pending by a restart until the next such command.
   std::string pending_nodes;
   std::string recovered_nodes;
   // Whose connections were being ended when this was written (drain deadlines, closings), in words,

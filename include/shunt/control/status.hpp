@@ -53,6 +53,8 @@ struct NodeStatus {
 struct PoolStatus {
   std::string name;
   traffic::PoolState state = traffic::PoolState::kStandby;
+  traffic::Generation generation = 0;  // 0: nothing was in it yet
+  std::string version;                 // of the generation, as `prepare` was told; may be empty
   bool rollback_target = false;
   std::uint32_t nodes = 0;
   std::uint32_t ready = 0;    // admin state ready
@@ -81,8 +83,10 @@ struct AppStatus {
   traffic::DecisionKind last = traffic::DecisionKind::kInitial;
   std::optional<Receipt> last_receipt;
   bool recovered_unacknowledged = false;
-  std::string rollback_to;       // empty: not possible
-  std::string rollback_why_not;  // when empty above
+  std::optional<base::Duration> trial_ends_in;  // where the live pool is in trial; 0: it is over
+  std::string trial_stays_because;              // over, and not gone back; empty: not judged yet
+  std::string rollback_to;                      // empty: not possible
+  std::string rollback_why_not;                 // when empty above
   traffic::Balance balance = traffic::Balance::kRoundRobin;
   std::vector<ServiceStatus> services;
   std::vector<PoolStatus> pools;

@@ -21,6 +21,8 @@ inline constexpr PoolId kNoPool = std::numeric_limits<PoolId>::max();
 
 // Counts one app's traffic decisions; 1 is the first.
 using Epoch = std::uint64_t;
+// What a pool holds, counted over all pools of the app: "green#12".
+using Generation = std::uint64_t;
 // Counts published roots; 1 is the first.
 using Revision = std::uint64_t;
 

@@ -65,6 +65,7 @@ struct DrainOptions {
 
 struct ReleaseOptions {
   std::uint32_t min_healthy_percent = 90;  // of a pool's ready nodes, rounded up, before a switch
+  base::Duration confirm_within = base::kOff;  // of a switch that says nothing else; off: no trial
 
   friend bool operator==(const ReleaseOptions&, const ReleaseOptions&) = default;
 };

@@ -1,6 +1,6 @@
 // Release: the pure machine of one app's pools. It decides what a command changes; gates,
-// persisting, publishing and reporting are the Switchboard's. Operators have switch and rollback so
-// far; the machine is whole, so that what comes next does not change what is.
+// persisting, publishing and reporting are the Switchboard's. Operators have all verbs but those
+// of a split so far. docs/release.md has the whole table, made from this code.
 //
 // clang-format off
 //   standby, canary, kept ──switch──► active (with a time to confirm in: trial)
@@ -49,9 +49,6 @@ inline constexpr PoolState kPoolStates[] = {
 // The latest move of all traffic.
 enum class DecisionKind : std::uint8_t { kInitial, kSwitch, kRollback };
 [[nodiscard]] std::string_view to_string(DecisionKind kind) noexcept;
-
-// What a pool holds, counted over all pools of the app: "green#12".
-using Generation = std::uint64_t;
 
 struct PoolRecord {
   PoolState state = PoolState::kStandby;

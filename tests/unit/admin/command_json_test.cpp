@@ -62,6 +62,40 @@ TEST(CommandJson, ReadsWhichClosingToCancel) {
               ElementsAre("cancel: ends a closing, so it does not go with over_ns"));
 }
 
+TEST(CommandJson, ATrialHasATimeAndAConfirmMayNameAPool) {
+  EXPECT_EQ(
+      parse_command(Verb::kSwitch, R"({"to": "g", "confirm_within_ns": 7})").command.confirm_within,
+      7U);
+  EXPECT_EQ(
+      parse_command(Verb::kSwitch, R"({"to": "g", "confirm_within_ns": 0})").command.confirm_within,
+      0U);
+  EXPECT_EQ(parse_command(Verb::kSwitch, R"({"to": "g"})").command.confirm_within, std::nullopt);
+  EXPECT_EQ(parse_command(Verb::kConfirm, R"({"pool": "green#12"})").command.pool, "green#12");
+  EXPECT_THAT(faults(Verb::kConfirm, R"({"force": true})"), SizeIs(1));
+  EXPECT_TRUE(parse_command(Verb::kAbort, R"({"force": true})").command.force);
+}
+
+TEST(CommandJson, PrepareAndRetireNameTheirPool) {
+  const auto prepare =
+      parse_command(
+          Verb::kPrepare,
+          R"({"pool": "green", "version": "1.3.0", "skip": ["empty"], "close_over_ns": 5})")
+          .command;
+  EXPECT_EQ(prepare.pool, "green");
+  EXPECT_EQ(prepare.version, "1.3.0");
+  EXPECT_THAT(prepare.skip, ElementsAre("empty"));
+  EXPECT_EQ(prepare.close_over, 5U);
+  EXPECT_TRUE(parse_command(Verb::kRetire, R"({"pool": "b", "undo": true})").command.undo);
+  EXPECT_THAT(faults(Verb::kPrepare, "{}"), ElementsAre("pool: is required: a string"));
+  EXPECT_THAT(
+      faults(Verb::kPrepare, R"({"pool": "g", "version": ")" + std::string(64, '1') + R"("})"),
+      ElementsAre("version: longer than 63 bytes"));
+  EXPECT_THAT(faults(Verb::kRetire, "{}"), ElementsAre("pool: is required: a string"));
+  EXPECT_THAT(faults(Verb::kRetire, R"({"pool": "b", "undo": true, "close_over_ns": 1})"),
+              ElementsAre("undo: closes nothing, so it does not go with close_over_ns"));
+  EXPECT_THAT(faults(Verb::kSwitch, R"({"to": "g", "version": "1"})"), SizeIs(1));
+}
+
 TEST(CommandJson, ReadsWhatToClose) {
   EXPECT_EQ(parse_command(Verb::kClose, R"({"pool": "blue", "over_ns": 5})").command.close_over,
             5U);

@@ -100,7 +100,8 @@ TEST(OutcomeJson, OfASwitchIsAsDocumented) {
     "receipt": {"epoch": 42, "from": "blue", "to": "green", "gates_ns": 1, "persist_ns": 2, "store_ns": 3,
       "adoption_ns": 4, "total_ns": 5, "repointed": 6, "left_behind": 903, "durable": true, "adopted": true,
       "skipped": ["min_healthy"], "time": "2026-11-23T10:00:00.000Z"},
-    "nodes": [], "deadline_ns": null, "over_ns": null, "closed": 0, "reasons": [], "next": []})");
+    "pool": null, "nodes": [], "deadline_ns": null, "over_ns": null, "confirm_within_ns": null, "closed": 0, "reasons": [],
+    "next": []})");
 }
 
 TEST(OutcomeJson, WithoutAChangeHasNoReceipt) {
@@ -186,6 +187,8 @@ TEST(StatusJson, IsAsDocumented) {
   control::PoolStatus pool;
   pool.name = "blue";
   pool.state = traffic::PoolState::kKept;
+  pool.generation = 12;
+  pool.version = "1.3.0";
   pool.rollback_target = true;
   pool.drain = {
       .remaining = 3, .oldest = 4, .deadline_in = 5, .closing = true, .over = 6, .ends_in = 7};
@@ -216,11 +219,12 @@ TEST(StatusJson, IsAsDocumented) {
       "features": "f", "busy_poll": "auto", "busy_poll_held": "others use the CPU", "revision": 7,
       "connections": 12},
     "apps": [{"name": "web", "active": "green", "epoch": 2, "adopted": true, "last": "switch", "last_receipt": null,
-      "recovered_unacknowledged": false, "rollback_to": "blue", "rollback_why_not": "",
+      "recovered_unacknowledged": false, "trial_ends_in_ns": null, "trial_stays_because": "",
+      "rollback_to": "blue", "rollback_why_not": "",
       "balance": "round_robin",
       "services": [{"name": "default", "listen": ["[::1]:8080"], "accepted": 0, "open": 0, "refused": 0,
         "panic": false}],
-      "pools": [{"name": "blue", "state": "kept", "rollback_target": true, "nodes": 0, "ready": 0,
+      "pools": [{"name": "blue", "state": "kept", "generation": 12, "version": "1.3.0", "rollback_target": true, "nodes": 0, "ready": 0,
         "healthy": 0, "usable": 0, "established": 0, "connecting": 0,
         "drain": {"remaining": 3, "oldest_ns": 4, "deadline_in_ns": 5, "closing": true,
                   "over_ns": 6, "ends_in_ns": 7},

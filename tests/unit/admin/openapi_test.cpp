@@ -79,6 +79,8 @@ TEST(OpenApi, DescribesTheFieldsThatTheParserKnows) {
   for (const auto& [verb, schema] : {std::pair{control::Verb::kSwitch, "SwitchRequest"},
                                      {control::Verb::kRollback, "RollbackRequest"},
                                      {control::Verb::kAdmin, "NodesRequest"},
+                                     {control::Verb::kPrepare, "PrepareRequest"},
+                                     {control::Verb::kRetire, "RetireRequest"},
                                      {control::Verb::kClose, "CloseRequest"}}) {
     const std::string known = parse_command(verb, R"({"?": 0})").faults.at(0).message;
     std::set<std::string> parsed;

@@ -51,7 +51,21 @@ INSTANTIATE_TEST_SUITE_P(
         // A value of --skip takes one word, not the pool after it.
         Asked{"switch --skip min_healthy green", "/v1/apps/-/switch",
               R"({"to": "green", "skip": ["min_healthy"]})"},
+        Asked{"switch green --confirm-within 5m", "/v1/apps/-/switch",
+              R"({"to": "green", "confirm_within_ns": 300000000000})"},
+        Asked{"switch green --confirm-within off", "/v1/apps/-/switch",
+              R"({"to": "green", "confirm_within_ns": 0})"},
+        Asked{"confirm green#12 --reason ok", "/v1/apps/-/confirm",
+              R"({"pool": "green#12", "reason": "ok"})"},
+        Asked{"abort --force --not-durable", "/v1/apps/-/abort",
+              R"({"force": true, "not_durable": true})"},
         Asked{"rollback", "/v1/apps/-/rollback", "{}"},
+        Asked{"prepare green", "/v1/apps/-/prepare", R"({"pool":"green"})"},
+        Asked{"prepare green --version 1.3.0 --skip empty --close-over 30s", "/v1/apps/-/prepare",
+              R"({"pool":"green","version":"1.3.0","skip":["empty"],"close_over_ns":30000000000})"},
+        Asked{"retire blue --close-over 1s", "/v1/apps/-/retire",
+              R"({"pool":"blue","close_over_ns":1000000000})"},
+        Asked{"retire blue --undo", "/v1/apps/-/retire", R"({"pool":"blue","undo":true})"},
         Asked{
             "rollback --to blue --close-over 1m --not-durable --force", "/v1/apps/-/rollback",
             R"({"to": "blue", "close_over_ns": 60000000000, "not_durable": true, "force": true})"},
@@ -76,6 +90,14 @@ INSTANTIATE_TEST_SUITE_P(
         Asked{"close --connection 4711", "/v1/apps/-/close", R"({"connection": 4711})"},
         // A name that would be another path is encoded.
         Asked{"switch green --app a/b?c", "/v1/apps/a%2Fb%3Fc/switch", R"({"to": "green"})"}));
+
+TEST(Request, AConfirmAtATerminalNeedsNoName) {
+  ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));
+  RunOptions terminal;
+  terminal.terminal = true;
+  EXPECT_EQ(run_at(daemon, "confirm", terminal).code, 0);
+  EXPECT_EQ(daemon.only_request().body, "{}");
+}
 
 TEST(Request, CarriesTheKeyAndTheEpochAsHeaders) {
   ScriptedDaemon daemon(in_turn({http(200, answers::unchanged)}));

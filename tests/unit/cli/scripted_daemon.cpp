@@ -147,6 +147,7 @@ Ran run_words(const std::vector<std::string>& words, const RunOptions& options) 
   const Environment environment{
       .out = options.out == nullptr ? out : *options.out,
       .err = err,
+      .in_is_terminal = options.terminal,
       .out_is_terminal = options.terminal,
       .err_is_terminal = options.terminal,
       .color = options.color,

@@ -80,7 +80,7 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
     "services": [{"name": "http", "panic": true}],
     "pools": [{"name": "blue", "state": "active", "nodes": 1, "healthy": 0, "usable": 0,
                "established": 1, "node_list": []},
-              {"name": "red", "state": "kept", "rollback_target": true, "nodes": 1, "healthy": 0,
+              {"name": "red", "state": "kept", "generation": 3, "version": "1.2.9", "rollback_target": true, "nodes": 1, "healthy": 0,
                "usable": 0, "established": 0, "drain": {"remaining": 0, "oldest_ns": 0,
                "deadline_in_ns": 90000000000, "closing": false, "over_ns": 30000000000,
                "ends_in_ns": null}, "node_list": []}],
@@ -91,20 +91,21 @@ TEST(Status, SaysWhatIsOutOfTheOrdinary) {
                  {"pool": null, "node": null, "connection": 7, "remaining": 1,
                   "over_ns": 300000000000, "ends_in_ns": 1000000000}],
     "drift": ["initial is green, active is blue"]})";
-  EXPECT_EQ(status_of(odd, "").out,
-            "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
-            "  PANIC http: too few healthy nodes, ready ones are tried regardless of health\n"
-            "  blue  active  0/1 up  1 connection   rollback: no, no switch yet\n"
-            "  red   kept    0/1 up  0 connections, closed in 1m30s over 30s   rollback: only by "
-            "--force, no node is usable\n"
-            "  closing pool blue: 412 connections left, through in 1m30s; to end it: shunt close "
-            "--pool blue --cancel\n"
-            "  closing node b1: 1 connection left, through in 0s; to end it: shunt close --node b1 "
-            "--cancel\n"
-            "  closing connection 7: 1 connection left, through in 1s; to end it: shunt close "
-            "--connection 7 --cancel\n"
-            "  drift: initial is green, active is blue\n"
-            "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
+  EXPECT_EQ(
+      status_of(odd, "").out,
+      "web  LIVE blue   epoch 1   recovered, unacknowledged\n"
+      "  PANIC http: too few healthy nodes, ready ones are tried regardless of health\n"
+      "  blue         active  0/1 up  1 connection   rollback: no, no switch yet\n"
+      "  red#3 1.2.9  kept    0/1 up  0 connections, closed in 1m30s over 30s   rollback: only by "
+      "--force, no node is usable\n"
+      "  closing pool blue: 412 connections left, through in 1m30s; to end it: shunt close "
+      "--pool blue --cancel\n"
+      "  closing node b1: 1 connection left, through in 0s; to end it: shunt close --node b1 "
+      "--cancel\n"
+      "  closing connection 7: 1 connection left, through in 1s; to end it: shunt close "
+      "--connection 7 --cancel\n"
+      "  drift: initial is green, active is blue\n"
+      "shunt 0.1.0  pid 4711, 2 workers, 9015 of 9900 connections, up 3h12m\n");
 }
 
 // They are among the connections of the last line, and would be missed above it.
@@ -118,6 +119,23 @@ TEST(Status, ShowsConnectsThatAreUnderWay) {
   const Ran ran = status_of(app, "--nodes");
   EXPECT_THAT(ran.out, HasSubstr("  blue  active  1/1 up  10 connections, 20 connecting\n"));
   EXPECT_THAT(ran.out, HasSubstr("    b1  up, 10 connections, 20 connecting\n"));
+}
+
+TEST(Status, ShowsWhatIsLeftOfATrial) {
+  const auto app = [](const char* left) {
+    return R"({"name": "web", "active": "blue", "epoch": 3, "last": "initial", "trial_ends_in_ns": )" +
+           std::string(left) +
+           R"(, "pools": [{"name": "blue", "state": "trial", "nodes": 1, "usable": 1,
+                           "node_list": []}]})";
+  };
+  EXPECT_THAT(status_of(app("108000000000"), "").out,
+              HasSubstr("TRIAL, rolls back in 1m48s: shunt confirm blue\n"));
+  EXPECT_THAT(
+      status_of(app("0"), "").out,
+      HasSubstr("TRIAL OVER, rolls back once both pools are checked: shunt confirm blue\n"));
+  EXPECT_THAT(status_of(app(R"(0, "trial_stays_because": "green is less healthy")"), "").out,
+              HasSubstr("TRIAL OVER, stays live: green is less healthy: shunt confirm blue\n"));
+  EXPECT_THAT(status_of(app("null"), "").out, ::testing::Not(HasSubstr("TRIAL")));
 }
 
 TEST(Status, SaysThatNoNodeTakesConnections) {

@@ -19,9 +19,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<std::string> kVerbs{"serve", "check",  "status",   "events",    "connections",
-                                      "diff",  "switch", "rollback", "drain",     "ready",
-                                      "maint", "close",  "wait",     "completion"};
+const std::vector<std::string> kVerbs{"serve",    "check",   "status",    "events",  "connections",
+                                      "diff",     "prepare", "switch",    "confirm", "abort",
+                                      "rollback", "retire",  "drain",     "ready",   "maint",
+                                      "close",    "wait",    "completion"};
 
 TEST(Help, ListsEveryVerb) {
   const Ran ran = run_line("--help");
@@ -83,6 +84,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"wait adopted --timeout 0ms", "write a positive duration: 500ms, 30s, 10m"},
         Mistake{"status --timeout 0.1ns", "'0.1ns' is no time at all"},
         Mistake{"switch green --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
+        Mistake{"retire blue --undo --close-over 1s",
+                "--undo closes nothing, so it does not go with --close-over"},
+        Mistake{"retire blue --undo --wait empty",
+                "--undo keeps connections: there is nothing to wait for"},
         Mistake{"rollback --close-over 1000d", "--close-over: '1000d' is longer than 366d"},
         Mistake{"close --pool blue --cancel --over 1s", "does not go with --over"},
         Mistake{"close --pool blue --cancel --wait empty", "nothing to wait for"},
@@ -91,8 +96,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"close --connection 0", "--connection: '0' is not a whole number from 1"},
         Mistake{"switch green --if-epoch -1", "'-1' is not a whole number"},
         Mistake{"switch green --if-epoch 4x", "'4x' is not a whole number"},
-        Mistake{"switch green --wait confirmed",
-                "confirm windows, which this version does not have"},
+        Mistake{"confirm", "name the pool that is confirmed"},
+        Mistake{"switch green --confirm-within 0s", "--confirm-within: '0s' is no time at all"},
+        Mistake{"abort green", "'green' is one argument too many"},
         Mistake{"switch green --wait draind", "did you mean drained?"},
         Mistake{"switch green --wait", "--wait needs a value\n"},
         Mistake{"status --socket=", "--socket needs a value\n"},
@@ -273,6 +279,8 @@ TEST_F(Bash, CompletesTheNamesThatTheDaemonKnows) {
   };
   EXPECT_THAT(completed("shunt switch bl", 2), HasSubstr("blue black"));
   EXPECT_EQ(completed("shunt rollback --to blu", 3), "blue\n");
+  EXPECT_EQ(completed("shunt prepare blu", 2), "blue\n");
+  EXPECT_EQ(completed("shunt retire blu", 2), "blue\n");
   EXPECT_EQ(completed("shunt wait drained blu", 3), "blue\n");
   EXPECT_EQ(completed("shunt drain b", 2), "b1\n");
   EXPECT_EQ(completed("shunt wait empty b", 3), "b1\n");

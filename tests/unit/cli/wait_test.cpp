@@ -38,6 +38,40 @@ WaitFor for_nodes(Goal goal, const std::vector<std::string>& nodes, const std::s
   return wanted;
 }
 
+TEST(Judging, ATrialIsConfirmedOnceItHasEnded) {
+  WaitFor wanted;
+  wanted.goal = Goal::kConfirmed;
+  wanted.pool = "green";
+  const auto app = [](const char* active, const char* left) {
+    return R"({"pools": [{"name": "blue"}, {"name": "green"}], "active": ")" + std::string(active) +
+           R"(", "trial_ends_in_ns": )" + left + "}";
+  };
+  EXPECT_EQ(judged(wanted, app("green", "60000000000")).text, "green: in trial, 1m left");
+  EXPECT_EQ(judged(wanted, app("green", "0")).state, State::kWaiting);
+  EXPECT_EQ(judged(wanted, app("green", "null")).text, "green: confirmed");
+  EXPECT_EQ(judged(wanted, app("blue", "null")).state, State::kImpossible);
+  wanted.active = "green";  // by the switch that is waited for
+  EXPECT_EQ(judged(wanted, app("blue", "null")).state, State::kUndone);
+  wanted.active.clear();
+  wanted.pool = "gren";
+  EXPECT_EQ(judged(wanted, app("blue", "null")).text, "there is no pool gren; pools: blue, green");
+}
+
+TEST(Judging, ARetiredPoolIsMoreThanAnEmptyOne) {
+  WaitFor wanted;
+  wanted.goal = Goal::kEmpty;
+  wanted.pool = "blue";
+  wanted.retiring = true;
+  const auto blue = [](const char* state, int open) {
+    return R"({"active": "green", "pools": [{"name": "blue", "state": ")" + std::string(state) +
+           R"(", "established": )" + std::to_string(open) + "}]}";
+  };
+  EXPECT_EQ(judged(wanted, blue("retiring", 3)).state, State::kWaiting);
+  EXPECT_EQ(judged(wanted, blue("retiring", 0)).state, State::kWaiting);
+  EXPECT_EQ(judged(wanted, blue("retired", 0)).state, State::kReached);
+  EXPECT_EQ(judged(wanted, blue("kept", 0)).state, State::kUndone);
+}
+
 TEST(Drained, IsAPoolWithNoConnectionsLeft) {
   const Progress some = judged(for_pool(Goal::kDrained, "blue"), answers::app(903));
   EXPECT_EQ(some.state, State::kWaiting);

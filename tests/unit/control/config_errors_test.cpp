@@ -114,8 +114,8 @@ const Wrong kWrong[] = {
     // Later features
     {"Tracing", top_with("tracing: 50us\n"), "f:1:1: 'tracing' is not supported by this version"},
     {"PerSource", top_with("limits: {per_source: 5}\n"), "limits.'per_source' is not supported by"},
-    {"ConfirmWithin", app_with("    release: {confirm_within: off}\n"),
-     "'confirm_within' is not supported"},
+    {"ConfirmWithin", app_with("    release: {confirm_within: 5}\n"), "confirm_within"},
+    {"ReleaseGuard", app_with("    release: {guard: warn}\n"), "'guard' is not supported"},
     {"Preview",
      "apps: {web: {initial: b, pools: {b: [10.0.0.1:80]}, services: {s: {listen: 80, "
      "preview: 127.0.0.1:1}}}}",

@@ -159,7 +159,7 @@ TEST(ConfigSchema, TakesFalseWhereOffIsAValueAndTheParserToo) {
       ++tried;
     }
   }
-  EXPECT_EQ(tried, 10);
+  EXPECT_EQ(tried, 11);
   EXPECT_TRUE(takes(kTopKeys, "keepalive", "false"));
   EXPECT_TRUE(takes(kHealthKeys, "type", "false"));
 }

@@ -119,7 +119,7 @@ apps:
     panic_below: 30%
     health: {type: off, interval: 5s, timeout: 3s, rise: 4, fall: 5, passive_fall: 0}
     drain: {deadline: 10m, close_over: 1m}
-    release: {min_healthy: 50%}
+    release: {min_healthy: 50%, confirm_within: 5m}
     timeouts: {connect: 1s, idle: 1h, half_closed: off, stalled: 1m}
     keepalive: {idle: 10s, interval: 5s, count: 3}
     source: [10.9.9.1, "2001:db8::9"]
@@ -138,6 +138,7 @@ apps:
   EXPECT_EQ(app.drain.deadline, 600 * base::kSecond);
   EXPECT_EQ(app.drain.close_over, 60 * base::kSecond);
   EXPECT_EQ(app.release.min_healthy_percent, 50U);
+  EXPECT_EQ(app.release.confirm_within, 300 * base::kSecond);
   EXPECT_EQ(app.timeouts, (traffic::Timeouts{base::kSecond, 3600 * base::kSecond, base::kOff,
                                              60 * base::kSecond}));
   EXPECT_EQ(app.keepalive, (traffic::Keepalive{10 * base::kSecond, 5 * base::kSecond, 3}));

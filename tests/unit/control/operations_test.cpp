@@ -106,6 +106,17 @@ TEST(Operations, TheLargestDocumentFitsIntoItsSlot) {
     for (std::size_t pool = 1; pool < base::kPoolsPerAppMax; ++pool) {
       app.kept.push_back(long_name(pool));
     }
+    for (std::size_t pool = 0; pool < base::kPoolsPerAppMax; ++pool) {
+      app.pools[long_name(pool)] = {.state = traffic::PoolState::kRetiring,
+                                    .before = traffic::PoolState::kRejected,
+                                    .generation = UINT64_MAX,
+                                    .version = std::string(base::kVersionBytesMax, '"'),
+                                    .fresh = true};
+    }
+    app.previous = long_name(1);
+    app.generations = UINT64_MAX;
+    app.share = traffic::kWholeShare;
+    app.confirm_by = INT64_MIN;
     app.last = traffic::DecisionKind::kRollback;
     app.pending = app.recovered = true;
     Receipt receipt;

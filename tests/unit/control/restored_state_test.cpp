@@ -92,6 +92,7 @@ TEST(RestoredState, AKeptPoolThatTheFileLacksRefusesToStart) {
   EXPECT_THAT(state.error().message, HasSubstr("purple"));
   EXPECT_THAT(state.error().message, HasSubstr("/etc/shunt/shunt.yaml"));
   EXPECT_THAT(state.error().hint, HasSubstr("put the pool back"));
+  EXPECT_THAT(state.error().hint, HasSubstr("shunt retire purple then gives up the rollback"));
   EXPECT_THAT(state.error().hint, HasSubstr("make green the app's `initial` and start once with "
                                             "--reset-state"));
 }

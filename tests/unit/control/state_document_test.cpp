@@ -29,6 +29,15 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   app.epoch = 42;
   app.active = "green";
   app.kept = {"red", "blue"};
+  app.pools["green"] = {.state = traffic::PoolState::kActive, .generation = 12, .version = "1.3.0"};
+  app.pools["blue"] = {.state = traffic::PoolState::kRetiring,
+                       .before = traffic::PoolState::kKept,
+                       .generation = 11};
+  app.pools["red"] = {.state = traffic::PoolState::kStandby, .generation = 13, .fresh = true};
+  app.previous = "red";
+  app.generations = 13;
+  app.share = 50'000;
+  app.confirm_by = 1'700'000'000'456;
   app.last = traffic::DecisionKind::kRollback;
   app.admin = {{"node1", traffic::AdminState::kDrain}, {"node2", traffic::AdminState::kMaint}};
   app.receipt = some_receipt();
@@ -44,6 +53,11 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   EXPECT_EQ(read.epoch, 42U);
   EXPECT_EQ(read.active, "green");
   EXPECT_EQ(read.kept, app.kept);
+  EXPECT_EQ(read.pools, app.pools);
+  EXPECT_EQ(read.previous, "red");
+  EXPECT_EQ(read.generations, 13U);
+  EXPECT_EQ(read.share, 50'000U);
+  EXPECT_EQ(read.confirm_by, 1'700'000'000'456);
   EXPECT_EQ(read.last, traffic::DecisionKind::kRollback);
   EXPECT_EQ(read.admin, app.admin);
   EXPECT_TRUE(read.pending);

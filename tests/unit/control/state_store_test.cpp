@@ -255,5 +255,16 @@ TEST(StateStore, ALaterFormatIsRefusedRatherThanTakenForDamage) {
   EXPECT_THAT(store.error().message, testing::HasSubstr("newer version"));
 }
 
+TEST(StateStore, AnEarlierFormatIsRefusedRatherThanReadAtTheWrongPlaces) {
+  auto medium = medium_with_epochs(2);
+  std::string slot;
+  encode_slot(slot, 99, "{}", kSlotVersion - 1);
+  std::memcpy(medium->cache.data() + kStatePage, slot.data(), slot.size());
+  auto store = open_on(medium);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, base::ErrorCode::kInvalid);
+  EXPECT_THAT(store.error().message, testing::HasSubstr("before the release 0.1"));
+}
+
 }  // namespace
 }  // namespace shunt::control
