@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "shunt/traffic/table.hpp"
 
@@ -34,9 +36,10 @@ namespace shunt::bench {
 
 // Every node is up and ready.
 [[nodiscard]] inline std::unique_ptr<const traffic::RoutingRoot> make_root(
-    const traffic::Model& model, traffic::Revision revision) {
+    const traffic::Model& model, traffic::Revision revision,
+    std::optional<traffic::SplitTerms> split = std::nullopt) {
   auto table = traffic::build_table(
-      model, 0, {.active = 0, .epoch = revision},
+      model, 0, {.active = 0, .epoch = revision, .split = std::move(split)},
       [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kUp; },
       [](traffic::NodeSlot) { return traffic::AdminState::kReady; });
   return traffic::build_root(revision, {std::move(table)}, 1);

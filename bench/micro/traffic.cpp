@@ -39,6 +39,34 @@ BENCHMARK_CAPTURE(pick, least_connections, traffic::Balance::kLeastConnections)
     ->Arg(256);
 BENCHMARK_CAPTURE(pick, random_two, traffic::Balance::kRandomTwo)->Arg(2)->Arg(16)->Arg(256);
 
+// The way of a worker to a node's table (Shard::table_of), with half of the connections to another
+// pool, and the pick. Of two pools that have so many nodes each.
+void pick_in_split(benchmark::State& state, bool sticky) {
+  traffic::Model model =
+      make_model(static_cast<std::uint32_t>(state.range(0)), traffic::Balance::kRoundRobin);
+  model.apps[0].pools.push_back(model.apps[0].pools[0]);
+  traffic::SplitTerms terms;
+  terms.pool = 1;
+  terms.share = traffic::kTickets / 2;
+  terms.sticky = sticky;
+  terms.seed = traffic::seed_of("web");
+  const auto root = make_root(model, 1, terms);
+  const traffic::ServiceTable& live = *root->services[0];
+  traffic::LiveCounts counts(model.slots);
+  traffic::PickState cursors[2];
+  traffic::Random random;
+  std::uint64_t id = 0;
+  std::uint8_t client[16] = {10, 0, 0, 1};
+  for (auto _ : state) {
+    client[3] = static_cast<std::uint8_t>(++id);
+    const bool share = traffic::takes(live.split->terms, id, base::address_from(false, client));
+    const traffic::ServiceTable& table = share ? live.split->table : live;
+    benchmark::DoNotOptimize(traffic::pick(table, cursors[share ? 1 : 0], random, counts, {}));
+  }
+}
+BENCHMARK_CAPTURE(pick_in_split, by_chance, false)->Arg(2)->Arg(500);
+BENCHMARK_CAPTURE(pick_in_split, sticky, true)->Arg(2)->Arg(500);
+
 void build(benchmark::State& state) {
   const traffic::Model model =
       make_model(static_cast<std::uint32_t>(state.range(0)), traffic::Balance::kRoundRobin);

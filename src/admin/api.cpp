@@ -36,6 +36,8 @@ control::Verb verb_of(RouteId id) {
       return control::Verb::kPrepare;
     case RouteId::kRetire:
       return control::Verb::kRetire;
+    case RouteId::kSplit:
+      return control::Verb::kSplit;
     case RouteId::kConfirm:
       return control::Verb::kConfirm;
     case RouteId::kAbort:

@@ -36,6 +36,8 @@ std::string_view expected(Type type) {
       return "a whole number of nanoseconds from 0 to 366 days, or null for none";
     case Type::kId:
       return "a connection id, a whole number from 1";
+    case Type::kShare:
+      return "a share like \"5%\"";
     case Type::kAdminState:
       return "\"ready\", \"drain\" or \"maint\"";
   }

@@ -20,7 +20,8 @@ enum class Type : std::uint8_t {
   kDuration,
   kDeadline,
   kId,
-  kAdminState
+  kAdminState,
+  kShare,
 };
 
 inline constexpr unsigned bit(Verb verb) {
@@ -29,7 +30,8 @@ inline constexpr unsigned bit(Verb verb) {
 inline constexpr unsigned kMoves = bit(Verb::kSwitch) | bit(Verb::kRollback);
 inline constexpr unsigned kOfPool = bit(Verb::kPrepare) | bit(Verb::kRetire);
 inline constexpr unsigned kOfTrial = bit(Verb::kConfirm) | bit(Verb::kAbort);
-inline constexpr unsigned kDecides = kMoves | kOfPool | kOfTrial | bit(Verb::kAdmin);
+inline constexpr unsigned kDecides =
+    kMoves | kOfPool | kOfTrial | bit(Verb::kSplit) | bit(Verb::kAdmin);
 // Without gates.
 inline constexpr unsigned kPlain = bit(Verb::kRetire) | bit(Verb::kConfirm);
 inline constexpr unsigned kEvery = kDecides | bit(Verb::kClose);
@@ -53,6 +55,10 @@ enum class FieldId : std::uint8_t {
   kVersion,
   kUndo,
   kConfirmWithin,
+  kShare,
+  kSticky,
+  kSources,
+  kOff,
 };
 
 struct Field {
@@ -64,9 +70,14 @@ struct Field {
 
 inline constexpr std::array kFields = {
     Field{FieldId::kTo, "to", Type::kName, kMoves},
-    Field{FieldId::kSkip, "skip", Type::kNames, bit(Verb::kSwitch) | bit(Verb::kPrepare)},
+    Field{FieldId::kSkip, "skip", Type::kNames,
+          bit(Verb::kSwitch) | bit(Verb::kSplit) | bit(Verb::kPrepare)},
     Field{FieldId::kForce, "force", Type::kBool, kDecides & ~kPlain},
     Field{FieldId::kCloseOver, "close_over_ns", Type::kDuration, kMoves | kOfPool},
+    Field{FieldId::kShare, "share", Type::kShare, bit(Verb::kSplit)},
+    Field{FieldId::kSticky, "sticky", Type::kBool, bit(Verb::kSplit)},
+    Field{FieldId::kSources, "sources", Type::kNames, bit(Verb::kSplit)},
+    Field{FieldId::kOff, "off", Type::kBool, bit(Verb::kSplit)},
     Field{FieldId::kConfirmWithin, "confirm_within_ns", Type::kDuration, bit(Verb::kSwitch)},
     Field{FieldId::kDryRun, "dry_run", Type::kBool, kEvery},
     Field{FieldId::kNotDurable, "not_durable", Type::kBool, kDecides},
@@ -76,7 +87,8 @@ inline constexpr std::array kFields = {
     Field{FieldId::kDeadline, "deadline_ns", Type::kDeadline, bit(Verb::kAdmin)},
     Field{FieldId::kVersion, "version", Type::kName, bit(Verb::kPrepare)},
     Field{FieldId::kUndo, "undo", Type::kBool, bit(Verb::kRetire)},
-    Field{FieldId::kPool, "pool", Type::kName, bit(Verb::kClose) | bit(Verb::kConfirm) | kOfPool},
+    Field{FieldId::kPool, "pool", Type::kName,
+          bit(Verb::kClose) | bit(Verb::kSplit) | bit(Verb::kConfirm) | kOfPool},
     Field{FieldId::kNode, "node", Type::kName, bit(Verb::kClose)},
     Field{FieldId::kConnection, "connection", Type::kId, bit(Verb::kClose)},
     Field{FieldId::kOver, "over_ns", Type::kDuration, bit(Verb::kClose)},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shunt/base/limits.hpp"
+#include "shunt/base/units.hpp"
 #include "src/admin/command_fields.hpp"
 #include "src/admin/text.hpp"
 
@@ -115,6 +116,7 @@ class Reader {
       return;
     }
     seen_ |= mark;
+    if (field_->id == FieldId::kSources) command.sources.emplace();
   }
 
   // Says so once: what is nested in a value of the wrong type belongs to no field.
@@ -147,6 +149,10 @@ class Reader {
   bool check_name(std::string_view text) {
     if (!text.empty()) {
       const bool version = field_->id == FieldId::kVersion;
+      if (version && text.find_first_of(" #") != std::string_view::npos) {
+        fault(field_->name, "must not hold blanks or #: it stands behind green#12");
+        return false;
+      }
       return check_text(text, version ? base::kVersionBytesMax : base::kNameBytesMax);
     }
     fault(field_->name, "must not be empty");
@@ -167,6 +173,11 @@ class Reader {
       }
     } else if (takes(Type::kReason)) {
       if (check_text(text, base::kReasonBytesMax)) command.reason = std::move(text);
+    } else if (takes(Type::kShare)) {
+      const auto share = base::parse_share(text);
+      if (!share)
+        return fault(field_->name, excerpt(share.error().message, 128) + ": " + share.error().hint);
+      command.share = *share;
     } else if (takes(Type::kAdminState)) {
       take_admin_state(text);
     } else {
@@ -175,7 +186,9 @@ class Reader {
   }
 
   void take_list_entry(std::string text) {
-    auto& list = field_->id == FieldId::kSkip ? command.skip : command.nodes;
+    auto& list = field_->id == FieldId::kSkip      ? command.skip
+                 : field_->id == FieldId::kSources ? *command.sources
+                                                   : command.nodes;
     if (list.size() == kListMax) {
       fault(field_->name, "more than " + std::to_string(kListMax) + " entries");
       field_ = nullptr;
@@ -217,7 +230,8 @@ class Reader {
     if (field_->id == FieldId::kDryRun) command.dry_run = value;
     if (field_->id == FieldId::kNotDurable) command.not_durable = value;
     if (field_->id == FieldId::kCancel) command.cancel = value;
-    if (field_->id == FieldId::kUndo) command.undo = value;
+    if (field_->id == FieldId::kUndo || field_->id == FieldId::kOff) command.undo = value;
+    if (field_->id == FieldId::kSticky) command.sticky = value;
   }
 
   const Verb verb_;
@@ -252,6 +266,7 @@ void check_whole(Reader& reader) {
       break;
     case Verb::kEmptied:  // no request has it
     case Verb::kExpired:  // no request has it
+    case Verb::kSplit:    // resolve() says what it needs
     case Verb::kRollback:
     case Verb::kConfirm:
     case Verb::kAbort:

@@ -132,6 +132,17 @@ void write_json(JsonWriter& json, const control::AppStatus& app) {
   json.field("recovered_unacknowledged", app.recovered_unacknowledged);
   json.field_or_null("trial_ends_in_ns", app.trial_ends_in);
   json.field("trial_stays_because", app.trial_stays_because);
+  if (app.split) {
+    json.begin_object("split");
+    json.field("pool", app.split->pool);
+    json.field("share", base::format_share(app.split->share));
+    json.field("sticky", app.split->sticky);
+    json.field_strings("sources", app.split->sources);
+    json.field_strings("returned", app.split->returned);
+    json.end_object();
+  } else {
+    json.field_null("split");
+  }
   json.field("rollback_to", app.rollback_to);
   json.field("rollback_why_not", app.rollback_why_not);
   json.field("balance", traffic::to_string(app.balance));

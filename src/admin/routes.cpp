@@ -24,6 +24,7 @@ constexpr std::array kRoutes = {
     Route{RouteId::kRollback, "/v1/apps/{app}/rollback", true, Turn::kNone, ""},
     Route{RouteId::kPrepare, "/v1/apps/{app}/prepare", true, Turn::kNone, ""},
     Route{RouteId::kRetire, "/v1/apps/{app}/retire", true, Turn::kNone, ""},
+    Route{RouteId::kSplit, "/v1/apps/{app}/split", true, Turn::kNone, ""},
     Route{RouteId::kConfirm, "/v1/apps/{app}/confirm", true, Turn::kNone, ""},
     Route{RouteId::kAbort, "/v1/apps/{app}/abort", true, Turn::kNone, ""},
     Route{RouteId::kNodes, "/v1/apps/{app}/nodes", true, Turn::kNone, ""},

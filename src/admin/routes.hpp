@@ -15,6 +15,7 @@ namespace shunt::admin {
 enum class RouteId : std::uint8_t {
   kPrepare,
   kRetire,
+  kSplit,
   kConfirm,
   kAbort,
   kLive,

@@ -109,6 +109,30 @@ Result<std::uint32_t> parse_percent(std::string_view text) {
   return value;
 }
 
+Result<std::uint32_t> parse_share(std::string_view text) {
+  constexpr double kMillionthsPerPercent = 10'000;
+  double number = 0;
+  std::string_view unit;
+  if (split_number(text, number, unit) && unit == "%" && number <= 100) {
+    const double millionths = number * kMillionthsPerPercent;
+    if (std::abs(millionths - std::round(millionths)) < 1e-6) {
+      return static_cast<std::uint32_t>(std::lround(millionths));
+    }
+  }
+  return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a share",
+              "write 0% to 100%, with four decimals at most: 5%, 0.5%");
+}
+
+std::string format_share(std::uint32_t millionths) {
+  std::string text = std::to_string(millionths / 10'000);
+  if (std::uint32_t rest = millionths % 10'000; rest != 0) {
+    std::string decimals = std::to_string(10'000 + rest).substr(1);
+    decimals.erase(decimals.find_last_not_of('0') + 1);
+    text += '.' + decimals;
+  }
+  return text + '%';
+}
+
 // By the calendar's arithmetic alone: a switch's receipt is written on a busy CPU, where the C
 // library's formatting of a date costs more in cold code than deciding and publishing.
 std::string format_wall_time(std::int64_t milliseconds) {

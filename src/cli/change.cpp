@@ -103,6 +103,17 @@ tl::expected<bool, int> answered_before(const Session& session, ChangeOptions op
 
 }  // namespace
 
+WaitFor wait_for_left(const json::object& outcome) {
+  const std::string active = raw_at(outcome, "active");
+  std::string left = raw_at(object_at(outcome, "receipt"), "from");
+  // Where only a split ended, it is the pool that took the share.
+  if (const std::string about = raw_at(object_at(outcome, "pool"), "name");
+      left.empty() && about != active) {
+    left = about;
+  }
+  return {.pool = left, .nodes = {}, .active = active, .admin = {}};
+}
+
 int perform(const Environment& environment, const CommonOptions& common,
             const ChangeOptions& options, const Change& change) {
   const Session session(environment, common);

@@ -21,6 +21,10 @@ struct Change {
   std::function<std::string(const json::object& app)> unfit = {};
 };
 
+// After a rollback, abort or split: the pool that it has left, or (a repeat, which left none) every
+// pool that is not live.
+[[nodiscard]] WaitFor wait_for_left(const json::object& outcome);
+
 // Returns the ExitCode; everything has been said.
 [[nodiscard]] int perform(const Environment& environment, const CommonOptions& common,
                           const ChangeOptions& options, const Change& change);

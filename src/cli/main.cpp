@@ -126,6 +126,7 @@ std::vector<std::unique_ptr<Verb>> verbs(const Hooks& hooks) {
   all.push_back(make_connections());
   all.push_back(make_diff());
   all.push_back(make_prepare());
+  all.push_back(make_split());
   all.push_back(make_switch());
   all.push_back(make_confirm());
   all.push_back(make_rollback());

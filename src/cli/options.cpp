@@ -73,10 +73,11 @@ void ChangeOptions::declare(Parser& parser, const ChangeFlags& flags) {
       });
   parser.add_switch({.names = "--dry-run", .help = "say what would happen, change nothing"},
                     dry_run);
-  parser.add_number({.names = "--if-epoch",
-                     .help = "only if the app's epoch is still N: no switch or rollback since",
-                     .value = "N"},
-                    if_epoch);
+  parser.add_number(
+      {.names = "--if-epoch",
+       .help = "only if the app's epoch is still N: no decision about its pools since",
+       .value = "N"},
+      if_epoch);
   parser.add({.names = "--key",
               .help = "operation id: a repeat with the same one returns the first outcome",
               .value = "ID"},

@@ -94,6 +94,14 @@ class Renderer {
     return text_at(app, "active");
   }
 
+  [[nodiscard]] static bool can_go_back(const json::object& app) {
+    for (const json::value& pool : array_at(app, "pools")) {
+      if (!pool.is_object() || !flag_at(pool.get_object(), "rollback_target")) continue;
+      return number_at(pool.get_object(), "usable") != 0;
+    }
+    return true;
+  }
+
   std::string headline(const json::object& app) const {
     std::string text = paint(text_at(app, "name"), Color::kBold) + "  " +
                        paint("LIVE " + live_of(app), Color::kGreen) + "   epoch " +
@@ -110,6 +118,7 @@ class Renderer {
                                   (many_apps_ ? " --app " + text_at(app, "name") : "");
       const std::string why = text_at(app, "trial_stays_because");
       std::string trial = "TRIAL, rolls back in " + base::format_duration_brief(*left);
+      if (!can_go_back(app)) trial += " if a node to go back to is usable by then";
       if (*left == 0) {
         trial = "TRIAL OVER, " +
                 (why.empty() ? "rolls back once both pools are checked" : "stays live: " + why);
@@ -156,7 +165,7 @@ class Renderer {
           "  " + padded_right(painted_up(*pool), widths.up) + "  " +
           padded_left(connections_of(*pool), widths.connections) +
           (connections_of(*pool) == "1" ? " connection" : " connections") + connecting_of(*pool) +
-          drain_of(*pool) + rollback_of(app, *pool);
+          share_of(app, *pool) + drain_of(*pool) + rollback_of(app, *pool);
       line(text);
       show_nodes(*pool);
     }
@@ -210,6 +219,25 @@ class Renderer {
                             ": too few healthy nodes, ready ones are tried regardless of health",
                         Color::kRed));
     }
+  }
+
+  // Of the pool that takes one.
+  [[nodiscard]] std::string share_of(const json::object& app, const json::object& pool) const {
+    const json::object& split = object_at(app, "split");
+    if (split.empty() || raw_at(split, "pool") != raw_at(pool, "name")) return {};
+    std::string text = ", share " + text_at(split, "share");
+    if (flag_at(split, "sticky")) text += " by client address";
+    const std::vector<std::string> sources = texts_at(split, "sources");
+    if (!sources.empty()) {
+      text += ", and all from " + sources.front();
+      if (sources.size() > 1) text += " and " + std::to_string(sources.size() - 1) + " more";
+    }
+    const std::vector<std::string> returned = texts_at(split, "returned");
+    if (returned.empty()) return text;
+    return text + "   " +
+           paint("no usable node for " + joined(returned, ", ") + ": " + text_at(app, "active") +
+                     " has its share",
+                 Color::kRed);
   }
 
   // In a panic ready nodes are tried all the same, which is said already.
@@ -332,47 +360,6 @@ class Renderer {
 
 std::string render_status(const json::object& snapshot, const StatusView& view) {
   return Renderer(view).render(snapshot);
-}
-
-std::vector<std::string> apps_of(const json::object& snapshot) {
-  std::vector<std::string> names;
-  for (const json::value& value : array_at(snapshot, "apps")) {
-    if (value.is_object()) names.push_back(text_at(value.get_object(), "name"));
-  }
-  return names;
-}
-
-namespace {
-
-// Every pool of the app, or of all where none is named.
-template <class Take>
-void each_pool(const json::object& snapshot, const std::string& app, const Take& take) {
-  for (const json::value& value : array_at(snapshot, "apps")) {
-    if (!value.is_object()) continue;
-    if (!app.empty() && raw_at(value.get_object(), "name") != app) continue;
-    for (const json::value& pool : array_at(value.get_object(), "pools")) {
-      if (pool.is_object()) take(pool.get_object());
-    }
-  }
-}
-
-}  // namespace
-
-std::vector<std::string> pools_of(const json::object& snapshot, const std::string& app) {
-  std::vector<std::string> names;
-  each_pool(snapshot, app,
-            [&](const json::object& pool) { names.push_back(raw_at(pool, "name")); });
-  return names;
-}
-
-std::vector<std::string> nodes_of(const json::object& snapshot, const std::string& app) {
-  std::vector<std::string> names;
-  each_pool(snapshot, app, [&](const json::object& pool) {
-    for (const json::value& node : array_at(pool, "node_list")) {
-      if (node.is_object()) names.push_back(raw_at(node.get_object(), "name"));
-    }
-  });
-  return names;
 }
 
 }  // namespace shunt::cli

@@ -51,6 +51,7 @@ std::unique_ptr<Verb> make_diff();
 std::unique_ptr<Verb> make_prepare();
 std::unique_ptr<Verb> make_switch();
 std::unique_ptr<Verb> make_rollback();
+std::unique_ptr<Verb> make_split();
 std::unique_ptr<Verb> make_confirm();
 std::unique_ptr<Verb> make_abort();
 std::unique_ptr<Verb> make_retire();

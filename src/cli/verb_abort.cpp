@@ -26,12 +26,7 @@ class Abort final : public Verb {
 
   [[nodiscard]] int run(const Environment& environment) override {
     Change change{.action = "abort", .body = {}, .wait_for = {}};
-    change.wait_for = [](const json::object& outcome) {
-      return WaitFor{.pool = raw_at(object_at(outcome, "receipt"), "from"),
-                     .nodes = {},
-                     .active = raw_at(outcome, "active"),
-                     .admin = {}};
-    };
+    change.wait_for = [](const json::object& outcome) { return wait_for_left(outcome); };
     return perform(environment, common_, options_, change);
   }
 

@@ -49,8 +49,8 @@ std::string words_of(const std::string& verb) {
 
 // Which names come after a verb itself, or as the value of a flag; empty: none.
 std::string names_after(const std::string& verb) {
-  if (verb == "switch" || verb == "confirm" || verb == "prepare" || verb == "retire" ||
-      verb == "status" || verb == "wait") {
+  if (verb == "switch" || verb == "split" || verb == "confirm" || verb == "prepare" ||
+      verb == "retire" || verb == "status" || verb == "wait") {
     return "pools";
   }
   return verb == "drain" || verb == "ready" || verb == "maint" ? "nodes" : "";
@@ -132,7 +132,7 @@ std::string bash_script(const std::vector<VerbHelp>& all) {
          "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
          "  if [[ $current == -* ]]; then return; fi\n"
          "  case ${COMP_WORDS[1]} in\n"
-         "    switch|confirm|prepare|retire|status) _shunt_names pools \"$current\" ;;\n"
+         "    switch|split|confirm|prepare|retire|status) _shunt_names pools \"$current\" ;;\n"
          "    drain|ready|maint) _shunt_names nodes \"$current\" ;;\n"
          "    wait)\n"
          "      case $previous in\n"

@@ -1,6 +1,8 @@
+#include "shunt/base/limits.hpp"
 #include "src/cli/change.hpp"
 #include "src/cli/exit_code.hpp"
 #include "src/cli/options.hpp"
+#include "src/cli/text.hpp"
 #include "src/cli/verb.hpp"
 
 namespace shunt::cli {
@@ -21,10 +23,15 @@ class Prepare final : public Verb {
 
   void declare(Parser& parser) override {
     parser.add_name({.names = "POOL", .help = "the pool", .required = true}, pool_);
-    parser.add_name({.names = "--version",
-                     .help = "of what will be in it, as status and events show it",
-                     .value = "VERSION"},
-                    version_);
+    parser.add({.names = "--version",
+                .help = "of what will be in it, as status and events show it",
+                .value = "VERSION"},
+               [this](const std::string& text) -> std::string {
+                 version_ = text;
+                 const std::string wrong = wrong_with_text(text, base::kVersionBytesMax);
+                 if (!wrong.empty()) return "the version " + wrong;
+                 return text.empty() ? "a version is not empty" : "";
+               });
     parser.add_names(
         {.names = "--skip", .help = "waive one gate that refused it (repeatable)", .value = "GATE"},
         skip_);

@@ -37,13 +37,9 @@ class Rollback final : public Verb {
     if (!to_.empty()) change.body["to"] = to_;
     if (close_over_) change.body["close_over_ns"] = *close_over_;
     change.wait_for = [this](const json::object& outcome) {
-      const std::string active = raw_at(outcome, "active");
-      return WaitFor{.pool = options_.wait == Goal::kHealthy
-                                 ? active
-                                 : raw_at(object_at(outcome, "receipt"), "from"),
-                     .nodes = {},
-                     .active = active,
-                     .admin = {}};
+      WaitFor wanted = wait_for_left(outcome);
+      if (options_.wait == Goal::kHealthy) wanted.pool = wanted.active;
+      return wanted;
     };
     return perform(environment, common_, options_, change);
   }

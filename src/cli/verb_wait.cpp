@@ -18,7 +18,7 @@ class Wait final : public Verb {
         .name = "wait",
         .summary =
             "wait until a pool is confirmed, drained or healthy, a node empty, a change adopted",
-        .examples = {"shunt wait drained blue --timeout 10m",
+        .examples = {"shunt wait drained blue --timeout 10m", "shunt wait confirmed green#12",
                      "shunt wait healthy green --timeout 1m", "shunt wait empty node17",
                      "shunt wait adopted"},
         .exit_codes = {kDone, kFailed, kUsage, kTimedOut, kUnreachable, kAborted, kInterrupted}};

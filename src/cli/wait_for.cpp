@@ -109,15 +109,25 @@ std::string pools_in(const json::object& app) {
 }
 
 Progress judge_trial(const WaitFor& wanted, const json::object& app, const std::string& live) {
+  // "green#12", as a confirm may name it.
+  const std::string name = wanted.pool.substr(0, wanted.pool.find('#'));
   const json::array& pools = array_at(app, "pools");
-  const bool known = std::any_of(pools.begin(), pools.end(), [&](const json::value& pool) {
-    return pool.is_object() && raw_at(pool.get_object(), "name") == wanted.pool;
+  const auto found = std::find_if(pools.begin(), pools.end(), [&](const json::value& pool) {
+    return pool.is_object() && raw_at(pool.get_object(), "name") == name;
   });
-  if (!known) {
-    return impossible("there is no pool " + escaped(wanted.pool) + "; pools: " + pools_in(app));
+  if (found == pools.end()) {
+    return impossible("there is no pool " + escaped(name) + "; pools: " + pools_in(app));
   }
-  if (raw_at(app, "active") != wanted.pool) {
-    return impossible(escaped(wanted.pool) + " is not live: " + live + " is");
+  const json::object& pool = found->get_object();
+  const std::string called = name + '#' + std::to_string(number_at(pool, "generation"));
+  if (name != wanted.pool && called != wanted.pool) {
+    return undone(escaped(name) + " is " + escaped(called) + " now");
+  }
+  if (raw_at(pool, "state") == "rejected") {
+    return undone(escaped(name) + " was not confirmed in time, " + live + " is live");
+  }
+  if (raw_at(app, "active") != name) {
+    return impossible(escaped(name) + " is not live: " + live + " is");
   }
   const auto left = maybe_number_at(app, "trial_ends_in_ns");
   if (!left) return reached(live + ": confirmed");
@@ -145,6 +155,9 @@ Progress judge_pool(const WaitFor& wanted, const json::object& app) {
       if (open_of(pool) == 0) return waiting(text_at(pool, "name") + ": empty, not retired yet");
     }
     if (wanted.goal == Goal::kHealthy) return judge_healthy(pool, text_at(pool, "name"));
+    if (state == "canary" && wanted.goal == Goal::kDrained && !wanted.pool.empty()) {
+      return impossible(text_at(pool, "name") + " takes a share: it does not drain");
+    }
     if (active && wanted.goal == Goal::kDrained) {
       return impossible(text_at(pool, "name") + " is active: an active pool does not drain");
     }

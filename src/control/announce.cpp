@@ -23,6 +23,8 @@ std::string type_of(Verb verb) {
       return "prepare";
     case Verb::kRetire:
       return "retire";
+    case Verb::kSplit:
+      return "split";
     case Verb::kConfirm:
       return "confirm";
     case Verb::kAbort:
@@ -75,6 +77,11 @@ void announce_change(EventSink& events, const Command& command, const Outcome& o
     if (!outcome.pool->version.empty()) add("version", outcome.pool->version);
   }
   if (command.undo) add("undo", "true");
+  if (command.verb == Verb::kSplit && !command.undo) {
+    if (command.share) add("share", base::format_share(*command.share));
+    if (command.sticky) add("sticky", *command.sticky ? "true" : "false");
+    if (command.sources) add("sources", listed(*command.sources));
+  }
   if (!outcome.nodes.empty()) {
     add("nodes", listed(outcome.nodes));
     add("admin", std::string(traffic::to_string(command.admin)));
@@ -155,6 +162,37 @@ void announce_panic(EventSink& events, const traffic::Model& model,
                                   " for " + service + " is over: " + pool + " is live"
                             : pool + " has usable nodes for " + service + " again";
     event.fields = {{"pool", pool}, {"service", service}, {"panic", panic ? "true" : "false"}};
+    events.publish(std::move(event));
+  }
+}
+
+void announce_share(EventSink& events, const traffic::Model& model,
+                    const traffic::RoutingTable& before, const traffic::RoutingTable& after) {
+  const traffic::PoolId canary = after.canary;
+  if (canary == traffic::kNoPool) return;
+  const traffic::App& app = model.apps[after.app];
+  for (std::size_t position = 0; position < after.services.size(); ++position) {
+    const bool returned = after.services[position].split == nullptr;
+    // By a decision it begins with what its nodes are now.
+    const bool had = before.canary == canary;
+    const bool was = had && before.services[position].split == nullptr;
+    if (returned == was) continue;
+    const std::string& service = model.services[after.services[position].service].name;
+    Event event;
+    event.level = returned ? EventLevel::kWarn : EventLevel::kInfo;
+    event.type = "share";
+    event.app = app.name;
+    if (returned) {
+      event.message = "no node of " + app.pools[canary].name + " is usable for " + service +
+                      ": its share goes to " + app.pools[after.active].name;
+    } else if (had) {
+      event.message = app.pools[canary].name + " takes its share of " + service + " again";
+    } else {
+      continue;  // the command that began it is told
+    }
+    event.fields = {{"pool", app.pools[canary].name},
+                    {"service", service},
+                    {"returned", returned ? "true" : "false"}};
     events.publish(std::move(event));
   }
 }

@@ -21,4 +21,9 @@ void announce_acknowledged(EventSink& events, const Command& command, const std:
 void announce_panic(EventSink& events, const traffic::Model& model,
                     const traffic::RoutingTable& before, const traffic::RoutingTable& after);
 
+// Of the pool that takes a share: where a table gives it none because no node of it is usable, and
+// where it has it again.
+void announce_share(EventSink& events, const traffic::Model& model,
+                    const traffic::RoutingTable& before, const traffic::RoutingTable& after);
+
 }  // namespace shunt::control

@@ -191,7 +191,7 @@ class ControlPlaneImpl final : public ControlPlane {
 
   void usable_changed(traffic::NodeSlot slot) {
     const NodePlace& place = health_.place(slot);
-    if (switchboard_.decisions().apps[place.app].release.active == place.pool) {
+    if (traffic::takes_traffic(switchboard_.decisions().apps[place.app].release, place.pool)) {
       switchboard_.rebuild_soon(place.app);
     }
   }

@@ -13,6 +13,9 @@
 
 namespace shunt::control {
 
+// What is said of a pool whose split ended.
+inline constexpr std::string_view kNoShareAnyMore = " no share any more, ";
+
 class Decider {
  protected:
   Decider(const traffic::Model& model, const Decisions& decisions, const HealthBoard& health,
@@ -64,6 +67,14 @@ class Decider {
     return {std::move(outcome), std::nullopt};
   }
 
+  // What a prepared pool holds is of the generation before: it would be taken for the new one's.
+  void add_old_connections(traffic::PoolId pool, std::vector<Reason>& failed) const {
+    const std::uint64_t left = left_on(pool);
+    if (!release_.pools[pool].fresh || left == 0) return;
+    failed.push_back({std::string(kGateEmpty), connections(left) + " of the generation before " +
+                                                   (left == 1 ? "is left" : "are left")});
+  }
+
   // Removes from `failed` what the command waives and notes it in the receipt.
   void waive(std::vector<Reason>& failed) {
     std::erase_if(failed, [&](const Reason& reason) {
@@ -109,6 +120,22 @@ class Decider {
     plan_.outcome.pool = PoolName{name_of(about), record.generation, record.version};
   }
 
+  // The split is all that the step ends; the live pool has everything again.
+  Decided end_split(const traffic::ReleaseStep& step) {
+    const traffic::PoolId canary = traffic::canary_of(release_);
+    plan_.leaves = canary;
+    take(step);
+    plan_.publishes = true;
+    if (!command_.dry_run) {
+      const traffic::PoolRecord& record = step.next.pools[canary];
+      plan_.outcome.pool = PoolName{name_of(canary), record.generation, record.version};
+    }
+    const std::string what =
+        std::string(kNoShareAnyMore) + name_of(release_.active) + " is live alone";
+    return go(called(release_, canary) + " takes" + what,
+              "would let " + called(release_, canary) + " take" + what);
+  }
+
   // "green#12 1.3.0"
   [[nodiscard]] std::string called(const traffic::ReleaseState& release,
                                    traffic::PoolId pool) const {
@@ -133,8 +160,12 @@ class Decider {
     if (verdict == traffic::ReleaseVerdict::kIsRetiring) {
       next.push_back(verb_line("retire " + name_of(pool) + " --undo"));
     } else if (verdict == traffic::ReleaseVerdict::kIsRetired ||
-               verdict == traffic::ReleaseVerdict::kIsRejected) {
+               verdict == traffic::ReleaseVerdict::kIsRejected ||
+               verdict == traffic::ReleaseVerdict::kIsKept) {
       next.push_back(verb_line("prepare " + name_of(pool)));
+    } else if (verdict == traffic::ReleaseVerdict::kTakesShare ||
+               verdict == traffic::ReleaseVerdict::kOtherTakesShare) {
+      next.push_back(verb_line("split off"));
     } else if (traffic::in_trial(release_)) {
       next.push_back(verb_line("confirm " + name_of(release_.active)));
       next.push_back(verb_line("rollback"));
@@ -158,6 +189,10 @@ class Decider {
                                         const HealthBoard& health, const Drains& drains,
                                         const Command& command, const Resolved& resolved);
 
+// For kSplit.
+[[nodiscard]] Decided decide_split(const traffic::Model& model, const Decisions& decisions,
+                                   const HealthBoard& health, const Drains& drains,
+                                   const Command& command, const Resolved& resolved);
 // For kConfirm, kAbort and kExpired.
 [[nodiscard]] Decided decide_trial(const traffic::Model& model, const Decisions& decisions,
                                    const HealthBoard& health, const Drains& drains,

@@ -51,6 +51,12 @@ std::uint64_t fingerprint_of(const Command& command) {
   if (command.cancel) add("cancel");
   if (command.undo) add("undo");
   if (!command.version.empty()) add(command.version);
+  if (command.share) add("share " + std::to_string(*command.share));
+  if (command.sticky) add(*command.sticky ? "sticky" : "not sticky");
+  if (command.sources) {
+    add("sources");
+    for (const std::string& source : *command.sources) add(source);
+  }
   if (command.confirm_within) add("trial " + std::to_string(*command.confirm_within));
   if (command.no_deadline) add("no deadline");  // the rest stays as earlier versions stored it
   return XXH3_64bits(text.data(), text.size());

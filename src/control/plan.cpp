@@ -1,6 +1,7 @@
 #include "src/control/plan.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 
 #include "shunt/base/check.hpp"
@@ -44,12 +45,9 @@ class TrafficDecider : Decider {
     const traffic::ReleaseStep step =
         traffic::step(release_, {.verb = traffic::ReleaseVerb::kSwitch,
                                  .pool = resolved_.pool,
-                                 .share = 0,
+                                 .split = {},
                                  .confirm_by = confirm_by});
-    if (step.verdict == traffic::ReleaseVerdict::kAlready) {
-      return already(target + " is live already" +
-                     (traffic::in_trial(release_) ? ", in trial" : ""));
-    }
+    if (step.verdict == traffic::ReleaseVerdict::kAlready) return live_already(target, within);
     if (step.verdict != traffic::ReleaseVerdict::kChange)
       return barred(step.verdict, resolved_.pool);
     if (command_.close_over && within != base::kOff) {
@@ -63,6 +61,7 @@ class TrafficDecider : Decider {
     const PoolFitness fitness =
         fitness_of(model_, decisions_, health_, resolved_.app, resolved_.pool);
     std::vector<Reason> failed = failed_switch_gates(fitness);
+    add_old_connections(resolved_.pool, failed);
     waive(failed);
     if (!failed.empty()) {
       std::vector<std::string> next{verb_line("status")};
@@ -81,6 +80,31 @@ class TrafficDecider : Decider {
     return go(target + " is live" + trial, "would make " + target + " live" + trial);
   }
 
+  // A trial that runs has the time that it has: who asks for another one, or for none, must not
+  // take "already" for a yes.
+  Decided live_already(const std::string& target, base::Duration within) {
+    if (!traffic::in_trial(release_)) return already(target + " is live already");
+    const RestoredApp& app = decisions_.apps[resolved_.app];
+    const base::Instant now = base::monotonic_now();
+    const std::string left =
+        base::format_duration_brief(app.trial_ends > now ? app.trial_ends - now : 0);
+    const std::string is = target + " is live already, in trial, " + left + " left";
+    // When the command came: the receipt is made at its end.
+    const std::int64_t begun =
+        app.last_receipt
+            ? app.last_receipt->wall_ms -
+                  static_cast<std::int64_t>(app.last_receipt->total / base::kMillisecond)
+            : 0;
+    const std::int64_t has = release_.confirm_by - begun;
+    const auto asked = static_cast<std::int64_t>(within / base::kMillisecond);
+    constexpr std::int64_t kSameMs = 1000;  // the receipt is made a little later
+    if (!command_.confirm_within || (within != base::kOff && std::abs(has - asked) <= kSameMs)) {
+      return already(is);
+    }
+    return refused(is, {{"trial", "it has the time that it began with"}},
+                   {verb_line("confirm " + target), verb_line("rollback")});
+  }
+
   Decided to_roll_back() {
     const traffic::ReleaseStep step =
         traffic::step(release_, {.verb = traffic::ReleaseVerb::kRollback, .pool = resolved_.pool});
@@ -92,6 +116,7 @@ class TrafficDecider : Decider {
       default:
         return no_rollback();
     }
+    if (step.from == traffic::kNoPool) return end_split(step);
     const std::string& target = name_of(step.next.active);
     const PoolFitness fitness =
         fitness_of(model_, decisions_, health_, resolved_.app, step.next.active);
@@ -104,10 +129,17 @@ class TrafficDecider : Decider {
       if (fitness.ready == 0) {
         next = {ready_line(step.next.active), again};
       }
+      if (traffic::in_trial(release_)) {
+        next.push_back(verb_line("confirm " + name_of(release_.active)));
+      }
       next.push_back(again + " --force --reason …");
       return refused(target + " cannot take traffic", std::move(failed), std::move(next));
     }
     take(step);
+    // On its way it ends a split.
+    if (traffic::canary_of(step.next) == traffic::kNoPool) {
+      plan_.leaves = traffic::canary_of(release_);
+    }
     return go(target + " is live again", "would make " + target + " live again");
   }
 
@@ -163,7 +195,7 @@ class TrafficDecider : Decider {
       const bool sets = command_.deadline || (command_.no_deadline && drains_.has_deadline(slot));
       if (changes) {
         plan_.admin.emplace_back(slot, command_.admin);
-        plan_.publishes |= place.pool == release_.active;
+        plan_.publishes |= traffic::takes_traffic(release_, place.pool);
       }
       if (changes || sets) plan_.outcome.nodes.push_back(place.node->name);
       if (command_.admin != traffic::AdminState::kReady && (changes || sets)) {
@@ -175,15 +207,22 @@ class TrafficDecider : Decider {
     if (plan_.admin.empty() && plan_.drains.empty()) {
       return already(listed(all) + are + wanted + " already" + terms);
     }
-    if (const char* lacking = left_without(); lacking != nullptr) {
-      std::vector<Reason> failed{
-          {std::string(kGateLastNode), std::string(lacking) + " would be left in " +
-                                           name_of(release_.active) + ", which is live"}};
-      waive(failed);
-      if (!failed.empty()) {
-        return refused_without_node(wanted, std::move(failed));
+    std::vector<Reason> failed;
+    if (const char* lacking = left_without(release_.active); lacking != nullptr) {
+      failed.push_back({std::string(kGateLastNode), std::string(lacking) + " would be left in " +
+                                                        name_of(release_.active) +
+                                                        ", which is live"});
+    } else if (traffic::in_trial(release_)) {
+      // Without it the trial would not go back by itself.
+      lacking = left_without(release_.previous);
+      if (lacking != nullptr) {
+        failed.push_back({std::string(kGateLastNode), std::string(lacking) + " would be left in " +
+                                                          name_of(release_.previous) +
+                                                          ", the way back of the trial"});
       }
     }
+    waive(failed);
+    if (!failed.empty()) return refused_without_node(wanted, std::move(failed));
     const bool only_terms = plan_.admin.empty();
     return go(listed(all) + are + wanted + (only_terms ? "" : " now") + terms,
               (only_terms ? "would leave " : "would make ") + listed(all) + " " + wanted + terms);
@@ -216,20 +255,22 @@ class TrafficDecider : Decider {
     return terms + (besides.empty() ? ", nothing is closed" : "; still closed by " + besides);
   }
 
-  // Which kind of node the live pool would have none of, and has now; nullptr: neither. Where no
-  // node is usable any more, a command for one of them takes nothing away.
-  [[nodiscard]] const char* left_without() const {
-    if (command_.admin == traffic::AdminState::kReady || !plan_.publishes) return nullptr;
+  // Which kind of node a pool would have none of, and has now; nullptr: neither. Where no node is
+  // usable any more, a command for one of them takes nothing away.
+  [[nodiscard]] const char* left_without(traffic::PoolId pool) const {
+    if (command_.admin == traffic::AdminState::kReady) return nullptr;
     const auto is_ready = [](traffic::AdminState state) {
       return state == traffic::AdminState::kReady;
     };
+    bool touched = false;
     bool usable_now = false;
     bool ready_then = false;
     bool usable_then = false;
-    for (const traffic::Node& node : app_.pools[release_.active].nodes) {
+    for (const traffic::Node& node : app_.pools[pool].nodes) {
       const auto planned =
           std::find_if(plan_.admin.begin(), plan_.admin.end(),
                        [&](const auto& entry) { return entry.first == node.slot; });
+      touched = touched || planned != plan_.admin.end();
       const traffic::AdminState now = decisions_.admin[node.slot];
       const bool ready = is_ready(planned == plan_.admin.end() ? now : planned->second);
       const bool usable = health_.is_usable(node.slot);
@@ -237,6 +278,7 @@ class TrafficDecider : Decider {
       ready_then = ready_then || ready;
       usable_then = usable_then || (usable && ready);
     }
+    if (!touched) return nullptr;
     if (!ready_then) return "no ready node";
     return usable_now && !usable_then ? "no ready node that is up" : nullptr;
   }
@@ -252,8 +294,11 @@ class TrafficDecider : Decider {
       if (verdict != traffic::ReleaseVerdict::kChange) continue;
       next.insert(pool == back ? next.begin() : next.end(), verb_line("switch " + name_of(pool)));
     }
-    std::string message = "that would leave the live pool without a node";
-    if (!next.empty()) message += "; did you mean " + next.front() + "?";
+    const bool of_way_back = left_without(release_.active) == nullptr;
+    std::string message = of_way_back ? "that would leave the trial without a way back"
+                                      : "that would leave the live pool without a node";
+    if (of_way_back) next = {verb_line("confirm " + name_of(release_.active))};
+    if (!next.empty() && !of_way_back) message += "; did you mean " + next.front() + "?";
     std::string again = wanted;
     for (const std::string& node : command_.nodes) again += " " + node;
     next.push_back(verb_line(again) + " --force --reason …");
@@ -279,6 +324,8 @@ Decided decide(const traffic::Model& model, const Decisions& decisions, const He
     case Verb::kRetire:
     case Verb::kEmptied:
       return decide_generation(model, decisions, health, drains, command, resolved);
+    case Verb::kSplit:
+      return decide_split(model, decisions, health, drains, command, resolved);
     case Verb::kConfirm:
     case Verb::kAbort:
     case Verb::kExpired:

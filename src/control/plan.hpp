@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Resolved {
   traffic::PoolId pool = traffic::kNoPool;
   traffic::Generation generation = 0;  // confirm: that was named; 0: none was
   std::vector<traffic::NodeSlot> nodes;
+  std::vector<std::string> sources;  // split: networks, in their own words
 };
 
 // Every unknown name and contradiction at once: an Outcome of kInvalid or kNotFound.
@@ -33,6 +35,8 @@ struct Plan {
   traffic::PoolId from = traffic::kNoPool;  // the pool that all traffic leaves; kNoPool: it stays
   traffic::PoolId resumes = traffic::kNoPool;  // its drain begins anew, and what closes it ends
   traffic::PoolId settles = traffic::kNoPool;  // its drain has the usual deadline from now on
+  traffic::PoolId joins = traffic::kNoPool;    // takes a share from now on
+  traffic::PoolId leaves = traffic::kNoPool;   // takes none any more; beside `from`
   traffic::PoolId closes = traffic::kNoPool;   // beside `from`: what it has left is closed, too
   std::vector<std::pair<traffic::NodeSlot, traffic::AdminState>> admin;
   std::vector<traffic::NodeSlot> drains;  // nodes whose drain begins or gets a new deadline

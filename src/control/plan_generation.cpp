@@ -26,7 +26,7 @@ class GenerationDecider : Decider {
     if (is_empty(left)) before = emptied(before);  // a beat earlier than it would be by itself
     const traffic::ReleaseStep step = traffic::step(before, {.verb = traffic::ReleaseVerb::kPrepare,
                                                              .pool = pool,
-                                                             .share = 0,
+                                                             .split = {},
                                                              .confirm_by = 0,
                                                              .version = command_.version});
     if (step.verdict == traffic::ReleaseVerdict::kAlready) {
@@ -75,7 +75,8 @@ class GenerationDecider : Decider {
     std::string becomes(traffic::to_string(traffic::state_of(step.next, pool)));
     if (command_.undo) {
       becomes += " again";
-      plan_.resumes = pool;
+      // What the retire began to close stays; a drain that waits goes on as it is.
+      if (drains_.status(resolved_.app, pool, base::monotonic_now()).closing) plan_.resumes = pool;
     } else if (is_empty(left)) {
       step.next = emptied(step.next);
       becomes = "retired";
@@ -109,10 +110,13 @@ class GenerationDecider : Decider {
 
   // A slip of a name at night must not go unseen.
   [[nodiscard]] std::string without_way_back(const traffic::ReleaseState& next) const {
-    const traffic::PoolId back = traffic::rollback_target(release_);
-    return back == resolved_.pool && traffic::rollback_target(next) == traffic::kNoPool
-               ? "; there is no rollback to " + name_of(back) + " any more"
-               : "";
+    // A split hides it from rollback_target(), and ends.
+    const traffic::PoolId back = release_.previous;
+    const bool led =
+        back == resolved_.pool && traffic::state_of(release_, back) == traffic::PoolState::kKept;
+    const bool leads = next.previous == back &&
+                       traffic::state_of(next, resolved_.pool) == traffic::PoolState::kKept;
+    return led && !leads ? "; there is no rollback to " + name_of(back) + " any more" : "";
   }
 
   // The pool is what it is to be; what it has left may still be closed.

@@ -61,6 +61,7 @@ class TrialDecider : Decider {
     if (step.verdict != ReleaseVerdict::kChange) {
       return already("nothing to abort: no pool is in trial, none takes a share");
     }
+    if (step.from == traffic::kNoPool) return end_split(step);
     const std::string& target = name_of(step.next.active);
     std::vector<Reason> failed = failed_rollback_gates(
         fitness_of(model_, decisions_, health_, resolved_.app, step.next.active));

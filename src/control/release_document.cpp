@@ -41,6 +41,28 @@ traffic::PoolId find_pool(const traffic::App& app, const std::string& name) {
                                   : static_cast<traffic::PoolId>(found - app.pools.begin());
 }
 
+std::optional<std::vector<base::Network>> networks_of(const std::vector<std::string>& sources) {
+  std::vector<base::Network> networks;
+  networks.reserve(sources.size());
+  for (const std::string& source : sources) {
+    const auto network = base::Network::parse(source);
+    if (!network) return std::nullopt;
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+std::optional<traffic::SplitTerms> split_of(const traffic::App& app,
+                                            const traffic::ReleaseState& release) {
+  const traffic::PoolId pool = traffic::canary_of(release);
+  if (pool == traffic::kNoPool) return std::nullopt;
+  return traffic::SplitTerms{.pool = pool,
+                             .share = release.split.share,
+                             .sticky = release.split.sticky,
+                             .seed = traffic::seed_of(app.name),
+                             .sources = networks_of(release.split.sources).value()};
+}
+
 traffic::ReleaseState fresh_release(const traffic::App& app) {
   std::vector<bool> has_nodes;
   has_nodes.reserve(app.pools.size());
@@ -61,7 +83,7 @@ void write_release(const traffic::App& app, const traffic::ReleaseState& release
   }
   document.previous = release.previous == traffic::kNoPool ? "" : name_of(release.previous);
   document.generations = release.generations;
-  document.share = release.share;
+  document.split = release.split;
   document.confirm_by = release.confirm_by;
   document.last = release.last;
 }
@@ -77,7 +99,7 @@ base::Result<traffic::ReleaseState> read_release(const traffic::App& app,
   release.last = document.last;
   release.active = find_pool(app, document.active);
   for (const std::string& name : document.kept) release.kept.push_back(find_pool(app, name));
-  release.share = document.share;
+  release.split = document.split;
   release.confirm_by = document.confirm_by;
   if (document.pools.empty()) {
     release.pools[release.active].state = traffic::PoolState::kActive;
@@ -86,8 +108,8 @@ base::Result<traffic::ReleaseState> read_release(const traffic::App& app,
     read_pools(app, document, release);
   }
   // Its pool may be gone from the file.
-  if (traffic::canary_of(release) == traffic::kNoPool) release.share = 0;
-  if (!traffic::is_sound(release)) {
+  if (traffic::canary_of(release) == traffic::kNoPool) release.split = {};
+  if (!traffic::is_sound(release) || !networks_of(release.split.sources)) {
     return base::fail(base::ErrorCode::kInvalid,
                       "app " + app.name + ": the stored pool states contradict each other",
                       "restore a copy of the state directory, or start once with --reset-state: "

@@ -2,15 +2,29 @@
 // positions of one reading of the file.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shunt/base/network.hpp"
 #include "shunt/base/result.hpp"
 #include "shunt/control/state_document.hpp"
 #include "shunt/traffic/model.hpp"
 #include "shunt/traffic/release.hpp"
+#include "shunt/traffic/split.hpp"
 
 namespace shunt::control {
 
 // kNoPool where the app has none of that name.
 [[nodiscard]] traffic::PoolId find_pool(const traffic::App& app, const std::string& name);
+
+// Nothing where one of them is none.
+[[nodiscard]] std::optional<std::vector<base::Network>> networks_of(
+    const std::vector<std::string>& sources);
+
+// What the app's tables are built with; empty: no pool takes a share.
+[[nodiscard]] std::optional<traffic::SplitTerms> split_of(const traffic::App& app,
+                                                          const traffic::ReleaseState& release);
 
 // Of an app without a history.
 [[nodiscard]] traffic::ReleaseState fresh_release(const traffic::App& app);

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "shunt/base/limits.hpp"
+#include "shunt/base/network.hpp"
 #include "src/control/gates.hpp"
 #include "src/control/phrases.hpp"
 #include "src/control/plan.hpp"
@@ -77,6 +78,10 @@ class Resolver {
         if (command_.pool.empty()) {
           invalid("pool", "name the pool to switch to: " + listed(names_of(app.pools)));
         }
+        if (const auto within = command_.confirm_within.value_or(base::kOff);
+            within != base::kOff && within < base::kMillisecond) {
+          invalid("confirm_within", "1ms at least, or off");
+        }
         break;
       case Verb::kPrepare:
       case Verb::kRetire:
@@ -87,6 +92,9 @@ class Resolver {
         if (command_.undo && command_.close_over) {
           invalid("close_over", "a retire that is taken back closes nothing");
         }
+        break;
+      case Verb::kSplit:
+        check_split(app);
         break;
       case Verb::kRollback:
       case Verb::kConfirm:
@@ -110,6 +118,43 @@ class Resolver {
     }
     if (!command_.pool.empty()) resolved_.pool = find_pool(app, pool_name());
     for (const std::string& name : command_.nodes) find_node(app, name);
+  }
+
+  void check_split(const traffic::App& app) {
+    const bool any = command_.share || command_.sticky || command_.sources;
+    if (command_.undo) {
+      if (any || !command_.pool.empty()) {
+        invalid("off", "a split that ends has no pool, share or sources");
+      }
+      return;
+    }
+    if (command_.pool.empty()) {
+      invalid("pool", "name the pool that takes a share: " + listed(names_of(app.pools)));
+    }
+    if (!any) invalid("share", "a share, or sources; to end the split: shunt split off");
+    if (command_.share && *command_.share > traffic::kWholeShare) {
+      invalid("share", "at most 100%");
+    }
+    if (command_.sources) check_sources(*command_.sources);
+  }
+
+  // In one order and their own words, so that the same ones are the same.
+  void check_sources(const std::vector<std::string>& sources) {
+    if (sources.size() > base::kSplitSourcesMax) {
+      invalid("sources", "more than " + std::to_string(base::kSplitSourcesMax) + " networks");
+      return;
+    }
+    for (const std::string& source : sources) {
+      const auto network = base::Network::parse(source);
+      if (!network) {
+        invalid("sources", network.error().message + ": " + network.error().hint);
+      } else {
+        resolved_.sources.push_back(network->to_string());
+      }
+    }
+    std::sort(resolved_.sources.begin(), resolved_.sources.end());
+    resolved_.sources.erase(std::unique(resolved_.sources.begin(), resolved_.sources.end()),
+                            resolved_.sources.end());
   }
 
   // Of "green#12", where a generation may be named, its pool; names have no '#'.

@@ -27,6 +27,11 @@ traffic::NodeSlot find_slot(const traffic::App& app, const std::string& name) {
   return traffic::kNoSlot;
 }
 
+bool is_of(const traffic::Pool& pool, traffic::NodeSlot slot) {
+  return std::any_of(pool.nodes.begin(), pool.nodes.end(),
+                     [slot](const traffic::Node& node) { return node.slot == slot; });
+}
+
 Event recovered_event(const std::string& app, std::string message) {
   Event event;
   event.level = EventLevel::kWarn;
@@ -149,6 +154,14 @@ class Restorer {
                         "shunt switch " +
                         document.active + of_app(app)));
     }
+    if (traffic::in_trial(restored.release)) {
+      Event event = recovered_event(
+          app.name, document.active + " is in trial, as before the start: it goes back to " +
+                        document.previous + " unless shunt confirm " + document.active +
+                        of_app(app) + " comes in time");
+      event.type = "trial";
+      state_.events.push_back(std::move(event));
+    }
     restore_nodes_in_progress(app, document);
     if (!document.ending.empty()) {
       Event event = recovered_event(
@@ -257,8 +270,11 @@ class Restorer {
     return base::fail(base::ErrorCode::kConflict,
                       "app " + app.name + ": pool " + pool + " is kept for a rollback, but " +
                           file_ + " does not define it",
-                      "put the pool back into the file and start; shunt retire " + pool +
-                          of_app(app) +
+                      "put the pool back into the file and start; " +
+                          (document.confirm_by != 0 ? "shunt confirm " + document.active +
+                                                          of_app(app) + " ends the trial, and "
+                                                    : std::string()) +
+                          "shunt retire " + pool + of_app(app) +
                           " then gives up the rollback to it, and once it is retired the file may "
                           "drop it; or to do without it, " +
                           (app.pools[app.initial].name == document.active
@@ -335,8 +351,12 @@ std::unique_ptr<const traffic::RoutingRoot> initial_root(const traffic::Model& m
   for (traffic::AppId app = 0; app < model.apps.size(); ++app) {
     const traffic::ReleaseState& release = state.apps[app].release;
     tables.push_back(traffic::build_table(
-        model, app, {release.active, release.epoch},
-        [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kAssumed; },
+        model, app, {release.active, release.epoch, split_of(model.apps[app], release)},
+        [&](traffic::NodeSlot slot, std::uint32_t) {
+          const bool assumed = model.apps[app].health.type == traffic::HealthCheck::kOff ||
+                               is_of(model.apps[app].pools[release.active], slot);
+          return assumed ? traffic::Health::kAssumed : traffic::Health::kUnproven;
+        },
         [&](traffic::NodeSlot slot) { return state.admin[slot]; }));
   }
   return traffic::build_root(1, std::move(tables),

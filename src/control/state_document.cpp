@@ -121,7 +121,9 @@ json::object to_json(const AppDocument& app) {
   object["pools"] = std::move(pools);
   object["generations"] = app.generations;
   if (!app.previous.empty()) object["previous"] = app.previous;
-  if (app.share != 0) object["share"] = app.share;
+  if (app.split.share != 0) object["share"] = app.split.share;
+  if (app.split.sticky) object["sticky"] = true;
+  if (!app.split.sources.empty()) object["sources"] = to_json(app.split.sources);
   if (app.confirm_by != 0) object["confirm_by_ms"] = app.confirm_by;
   if (app.receipt) object["receipt"] = to_json(*app.receipt);
   if (app.pending) object["pending"] = true;
@@ -173,7 +175,11 @@ AppDocument app_of(const json::object& object) {
   app.previous = string_or_empty(object, "previous");
   app.generations = number_or_zero(object, "generations");
   if (const json::value* share = object.if_contains("share")) {
-    app.share = share->to_number<std::uint32_t>();
+    app.split.share = share->to_number<std::uint32_t>();
+  }
+  app.split.sticky = flag(object, "sticky");
+  if (const json::value* sources = object.if_contains("sources")) {
+    app.split.sources = strings_of(*sources);
   }
   if (const json::value* until = object.if_contains("confirm_by_ms")) {
     app.confirm_by = until->to_number<std::int64_t>();

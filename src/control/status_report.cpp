@@ -38,6 +38,9 @@ class AppReport {
       status.trial_ends_in = restored_.trial_ends > now_ ? restored_.trial_ends - now_ : 0;
       status.trial_stays_because = sources_.releases.why_it_stays(id_);
     }
+    if (const traffic::PoolId canary = traffic::canary_of(release_); canary != traffic::kNoPool) {
+      status.split = split(canary);
+    }
     status.balance = app_.balance;
     add_rollback(status);
     for (std::uint32_t position = 0; position < app_.services.size(); ++position) {
@@ -56,8 +59,11 @@ class AppReport {
     const traffic::PoolId target = traffic::rollback_target(release_);
     if (target != traffic::kNoPool) {
       status.rollback_to = app_.pools[target].name;
+    } else if (const traffic::PoolId canary = traffic::canary_of(release_);
+               canary != traffic::kNoPool) {
+      status.rollback_why_not = "a rollback ends the split of " + app_.pools[canary].name;
     } else if (release_.last == traffic::DecisionKind::kRollback) {
-      status.rollback_why_not = "the last switch is rolled back already";
+      status.rollback_why_not = "what was moved last is rolled back already";
     } else if (release_.last == traffic::DecisionKind::kInitial) {
       status.rollback_why_not = "no switch yet";
     } else if (release_.previous != traffic::kNoPool) {
@@ -65,6 +71,18 @@ class AppReport {
     } else {
       status.rollback_why_not = "what the last switch left was retired or prepared anew";
     }
+  }
+
+  [[nodiscard]] SplitStatus split(traffic::PoolId canary) const {
+    SplitStatus split;
+    split.pool = app_.pools[canary].name;
+    split.share = release_.split.share;
+    split.sticky = release_.split.sticky;
+    split.sources = release_.split.sources;
+    for (const traffic::ServiceTable& service : sources_.switchboard.table(id_).services) {
+      if (service.split == nullptr) split.returned.push_back(model_.services[service.service].name);
+    }
+    return split;
   }
 
   [[nodiscard]] ServiceStatus service(std::uint32_t position) const {
@@ -99,7 +117,8 @@ class AppReport {
       status.established += status.node_list.back().established;
       status.connecting += status.node_list.back().connecting;
     }
-    if (pool_id != release_.active) status.drain = sources_.drains.status(id_, pool_id, now_);
+    if (!traffic::takes_traffic(release_, pool_id))
+      status.drain = sources_.drains.status(id_, pool_id, now_);
     return status;
   }
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "src/control/announce.hpp"
+#include "src/control/decider.hpp"
 #include "src/control/operations.hpp"
 #include "src/control/phrases.hpp"
 #include "src/control/release_document.hpp"
@@ -96,7 +97,10 @@ void Switchboard::acknowledge_recovered(Outcome& outcome) {
   RestoredApp& app = decisions_.apps[running_->resolved.app];
   const AppDocument& document = ledger_.document().apps.at(outcome.app);
   // A confirm is about what is live, and moves nothing.
-  const bool of_live = moves_traffic(command.verb) ||
+  const bool of_split = document.recovered_nodes.find(kNoShareAnyMore) != std::string::npos &&
+                        traffic::canary_of(app.release) == traffic::kNoPool &&
+                        (command.undo || command.verb != Verb::kSplit);
+  const bool of_live = (moves_traffic(command.verb) && !of_split) ||
                        (command.verb == Verb::kConfirm && app.recovered_unacknowledged);
   std::string what;
   if (!of_live) {
@@ -106,7 +110,9 @@ void Switchboard::acknowledge_recovered(Outcome& outcome) {
     // "green#3 1.3.0 is prepared already"
     const std::string clause = recovered.substr(0, recovered.find(';'));
     const bool confirmed = command.verb == Verb::kConfirm && clause.ends_with(" is confirmed");
-    const bool same = without_count(words) == without_count(recovered) || confirmed ||
+    // Whichever verb ended the split, none of them finds one.
+    const bool ended = of_split && (moves_traffic(command.verb) || command.verb == Verb::kSplit);
+    const bool same = without_count(words) == without_count(recovered) || confirmed || ended ||
                       (!clause.empty() && words.starts_with(clause));
     if (same || (!outcome.replayed && command.verb == Verb::kAdmin)) what = recovered;
   } else if (app.recovered_unacknowledged && says_what_is(command, outcome, app)) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/control/announce.hpp"
+#include "src/control/release_document.hpp"
 #include "src/control/switchboard.hpp"
 
 namespace shunt::control {
@@ -10,11 +11,12 @@ namespace shunt::control {
 void Switchboard::build(traffic::AppId app) {
   const traffic::ReleaseState& release = decisions_.apps[app].release;
   auto table = traffic::build_table(
-      model_, app, {release.active, release.epoch},
+      model_, app, {release.active, release.epoch, split_of(model_.apps[app], release)},
       [&](traffic::NodeSlot slot, std::uint32_t position) { return health_.at(slot, position); },
       [&](traffic::NodeSlot slot) { return decisions_.admin[slot]; });
   dirty_[app] = false;
   announce_panic(events_, model_, *tables_[app], *table);
+  announce_share(events_, model_, *tables_[app], *table);
   tables_[app] = std::move(table);
 }
 

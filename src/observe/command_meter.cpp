@@ -77,14 +77,14 @@ void CommandMeter::drained(traffic::AppId app, traffic::PoolId pool, base::Durat
 void CommandMeter::record(control::Verb verb, const control::Outcome& outcome) {
   // What shunt does by itself is told every time that it looks where it cannot be done.
   if (verb == control::Verb::kExpired && !outcome.changed) return;
-  const bool back = verb == control::Verb::kRollback || verb == control::Verb::kAbort ||
-                    verb == control::Verb::kExpired;
+  const bool expired = verb == control::Verb::kExpired;
+  const bool back = verb == control::Verb::kRollback || verb == control::Verb::kAbort || expired;
   if (verb != control::Verb::kSwitch && !back) return;
   if (outcome.dry_run || outcome.replayed) return;
   // A name that a client made up must not become a label.
   const auto known = std::find_if(apps_.begin(), apps_.end() - 1,
                                   [&](const App& app) { return app.name == outcome.app; });
-  const std::size_t kind = back ? 1 : 0;
+  const std::size_t kind = expired ? 2 : back ? 1 : 0;
   ++known->counts[kind][outcome_index(outcome)];
   if (outcome.kind != control::OutcomeKind::kDone || !outcome.changed) return;
   const control::Receipt& receipt = outcome.receipt;

@@ -46,8 +46,11 @@ enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
   ROW(PoolNodesUsable,       "shunt_pool_nodes_usable",                Gauge,     "app pool",             "Ready nodes of the pool that may take connections") \
   ROW(PoolDrainOldest,       "shunt_pool_drain_oldest_seconds",        Gauge,     "app pool",             "Age of the oldest connection on a pool that is not active, 0 without one") \
   ROW(Epoch,                 "shunt_app_epoch",                        Gauge,     "app",                  "The app's count of traffic decisions")           \
+  ROW(TrialRemaining,        "shunt_trial_remaining_seconds",          Gauge,     "app",                  "Until the live pool's trial goes back by itself; 0: it is over, or there is none") \
+  ROW(TrialOverdue,          "shunt_trial_overdue",                    Gauge,     "app",                  "1 where a trial is over and has not gone back, because the pool before is less healthy") \
+  ROW(PoolShare,             "shunt_pool_share_ratio",                 Gauge,     "app pool",             "Share of new connections that is to be the pool's, whatever the health of its nodes; clients that a split names apart") \
   ROW(Drift,                 "shunt_config_drift",                     Gauge,     "app",                  "Differences between the file and the decisions in force (shunt diff)") \
-  ROW(Switches,              "shunt_switches_total",                   Counter,   "app kind outcome",     "Switches, and rollbacks by whom or what ever (abort, a trial that was not confirmed); dry runs and repeats by key left out") \
+  ROW(Switches,              "shunt_switches_total",                   Counter,   "app kind outcome",     "Switches, rollbacks (aborts too) and trials that went back by themselves; dry runs and repeats by key left out") \
   ROW(SwitchSeconds,         "shunt_switch_seconds",                   Histogram, "app part",             "Duration of switches and rollbacks, by part of the receipt") \
   ROW(DrainSeconds,          "shunt_drain_seconds",                    Histogram, "app pool",             "From a switch to the end of the last connection that it left on the pool") \
   ROW(WorkerTurns,           "shunt_worker_turns_total",               Counter,   "worker",               "Turns of the worker's loop")                     \

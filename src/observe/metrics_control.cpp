@@ -69,6 +69,14 @@ void collect_process(MetricsSet& set, const MetricsSources& sources,
 void collect_apps(MetricsSet& set, const std::vector<control::AppStatus>& apps) {
   for (const control::AppStatus& app : apps) {
     set.add(Metric::kEpoch, {app.name}, app.epoch);
+    set.add(Metric::kTrialRemaining, {app.name}, to_seconds(app.trial_ends_in.value_or(0)));
+    set.add(Metric::kTrialOverdue, {app.name}, one_if(!app.trial_stays_because.empty()));
+    const double share = app.split ? app.split->share / 1e6 : 0;
+    for (const control::PoolStatus& pool : app.pools) {
+      const bool takes = app.split && app.split->pool == pool.name;
+      const double rest = pool.name == app.active ? 1 - share : 0;
+      set.add(Metric::kPoolShare, {app.name, pool.name}, takes ? share : rest);
+    }
     set.add(Metric::kDrift, {app.name}, app.drift.size());
     for (const control::ServiceStatus& service : app.services) {
       set.add(Metric::kPanic, {app.name, service.name}, one_if(service.panic));

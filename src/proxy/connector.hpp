@@ -28,6 +28,7 @@ class Connector {
         transfer_(transfer),
         picks_(shard.setup.app_of.size()),
         retry_picks_(shard.setup.app_of.size()),
+        share_picks_(shard.setup.app_of.size()),
         sources_(shard.setup.app_of.size()),
         failed_last_(shard.setup.app_of.size() * shard.setup.live->slots()) {
     // Workers begin at different places of the schedule, or all would open with the same node.
@@ -47,6 +48,11 @@ class Connector {
         start_over(relay);
       }
       const traffic::Candidate* candidate = choose(relay, table);
+      // It was live when they were tried: the live pool of now has not been.
+      if (candidate == nullptr && &table != &live_of(relay) && !relay.share_failed) {
+        relay.share_failed = true;
+        continue;
+      }
       if (candidate == nullptr) return give_up(relay);
       if (relay.tried_count != 0) shard_.service_of(relay).retried.add();
       note_choice(relay, table, *candidate);
@@ -140,8 +146,19 @@ class Connector {
   // is as large (errno.h, MAX_ERRNO).
   static constexpr int kNoSourceAddress = -4096;
 
+  // Its node is of the pool that takes a share by this turn's root.
+  [[nodiscard]] bool is_of_share(const Relay& relay) const noexcept {
+    const traffic::ServiceTable& live = live_of(relay);
+    return live.split != nullptr && relay.pool == live.split->terms.pool;
+  }
+  [[nodiscard]] const traffic::ServiceTable& live_of(const Relay& relay) const noexcept {
+    return *shard_.root->services[relay.service];
+  }
+
   [[nodiscard]] bool switched_away(const Relay& relay) const noexcept {
-    return shard_.table_of(relay).pool != relay.pool;
+    // A connect to the live pool stays where it is: a share that begins or comes back takes those
+    // that begin.
+    return relay.pool != live_of(relay).pool && relay.pool != shard_.table_of(relay).pool;
   }
 
   [[nodiscard]] const traffic::Candidate* choose(const Relay& relay,
@@ -150,8 +167,9 @@ class Connector {
     // Retries rotate by themselves. On the common cursor they would shift it, and with two nodes,
     // one of them dead, every connection would begin with the dead one.
     auto& picks = relay.tried_count == 0 ? picks_ : retry_picks_;
-    return traffic::pick(table, picks[relay.service], random_, *shard_.setup.live,
-                         std::span(relay.tried, relay.tried_count));
+    const bool of_share = &table != &live_of(relay);
+    return traffic::pick(table, (of_share ? share_picks_ : picks)[relay.service], random_,
+                         *shard_.setup.live, std::span(relay.tried, relay.tried_count));
   }
 
   void note_choice(Relay& relay, const traffic::ServiceTable& table,
@@ -244,7 +262,7 @@ class Connector {
       failed = 0;
       shard_.setup.outbox->leave(ConnectOutcome{relay.service, relay.node, 0, shard_.now});
     }
-    relay.keepalive_due = shard_.table_of(relay).keepalive.idle != 0;
+    relay.keepalive_due = live_of(relay).keepalive.idle != 0;  // an option of the app
     transfer_.open(relay);
   }
 
@@ -281,7 +299,13 @@ class Connector {
   }
 
   void attempt_failed(Relay& relay, int error) noexcept {
-    relay.tried[relay.tried_count++] = relay.node;
+    if (is_of_share(relay)) {
+      // The client goes on with the live pool, as if it had not tried yet.
+      relay.share_failed = true;
+      shard_.service_of(relay).retried.add();
+    } else {
+      relay.tried[relay.tried_count++] = relay.node;
+    }
     relay.paused_since = 0;
     relay.cause = cause_of(error);
     shard_.node_of(relay).connect_errors.add();
@@ -353,6 +377,7 @@ class Connector {
   Transfer<K>& transfer_;
   base::OwnLinesVector<traffic::PickState> picks_;        // by ServiceId: first attempts
   base::OwnLinesVector<traffic::PickState> retry_picks_;  // by ServiceId: the others
+  base::OwnLinesVector<traffic::PickState> share_picks_;  // by ServiceId: of a share
   base::OwnLinesVector<std::uint32_t> sources_;           // by ServiceId: the next source address
   // By ServiceId and node slot, as health is kept: the last recorded outcome was a failure.
   base::OwnLinesVector<std::uint8_t> failed_last_;

@@ -64,6 +64,7 @@ struct Relay {
   bool repointed = false;
   bool live_reserved = false;        // it counts in LiveCounts of `node`
   bool established = false;          // it counts as established on `node`
+  bool share_failed = false;         // a connect to the pool that takes a share: no more of those
   bool keepalive_due = false;        // its node's socket has none yet
   Side delivers_to = Side::kClient;  // delivering: who gets the reset
   std::uint32_t generation = 0;

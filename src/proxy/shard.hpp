@@ -123,8 +123,23 @@ struct Shard {
     relay.from(source).multishot = Multishot::kStopping;
     cancel(relay, source, receive_of(source));
   }
+  // Of the live pool, or of the one that takes a share where the connection is among those. A
+  // connect to that one that failed goes on with the live pool: its client must not pay for a
+  // canary.
   [[nodiscard]] const traffic::ServiceTable& table_of(const Relay& relay) const noexcept {
-    return *root->services[relay.service];
+    const traffic::ServiceTable& table = *root->services[relay.service];
+    if (table.split == nullptr) [[likely]]
+      return table;
+    return takes_share(relay, *table.split) ? table.split->table : table;
+  }
+  [[nodiscard, gnu::noinline]] static bool takes_share(const Relay& relay,
+                                                       const traffic::Split& split) noexcept {
+    if (relay.share_failed) return false;
+    const bool v6 = relay.client.family == AF_INET6;
+    // By a Unix socket: it has no address, so chance decides.
+    if (!v6 && relay.client.family != AF_INET)
+      return traffic::takes_by_chance(split.terms, relay.id);
+    return traffic::takes(split.terms, relay.id, base::address_from(v6, relay.client.bytes));
   }
   [[nodiscard]] NodeCounters& node_of(const Relay& relay) const noexcept {
     return counters.nodes[relay.node];

@@ -23,8 +23,9 @@ class Timeouts {
     }
     if (relay.keepalive_due && shard_.now >= keepalive_at(relay)) {
       relay.keepalive_due = false;
-      shard_.kernel.set_keepalive(relay.socket(Side::kNode).fd,
-                                  keepalive_options(shard_.table_of(relay).keepalive));
+      shard_.kernel.set_keepalive(
+          relay.socket(Side::kNode).fd,
+          keepalive_options(shard_.root->services[relay.service]->keepalive));
     }
     for (const Side source : {Side::kClient, Side::kNode}) {
       look_for_progress(relay, source);

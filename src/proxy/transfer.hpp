@@ -302,7 +302,8 @@ class Transfer {
     // Until the handshake of a client by TCP Fast Open is over, its end waits for that, and what is
     // held back waits with it (seen on 6.18). Whether it is over takes a call; a segment more for
     // such clients costs less than one for all.
-    const bool hold = destination == Side::kNode || !shard_.table_of(relay).fast_open;
+    const bool hold =
+        destination == Side::kNode || !shard_.root->services[relay.service]->fast_open;
     // Where a reset follows and no end, nothing takes it along; nor where both have ended, and the
     // close waits for a cancel.
     const bool follows =

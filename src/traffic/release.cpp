@@ -97,11 +97,11 @@ class Machine {
   }
 
   ReleaseVerdict split() {
-    SHUNT_CHECK(ask_.share > 0 && ask_.share <= kWholeShare);
+    SHUNT_CHECK(!ask_.split.empty() && ask_.split.share <= kWholeShare);
     PoolRecord& record = asked();
     if (record.state == PoolState::kCanary) {
-      if (state().share == ask_.share) return kAlready;
-      state().share = ask_.share;
+      if (state().split == ask_.split) return kAlready;
+      state().split = ask_.split;
       return kChange;
     }
     if (record.state != PoolState::kStandby) return refusal(record.state);
@@ -109,7 +109,7 @@ class Machine {
     if (canary_of(state()) != kNoPool) return kOtherTakesShare;
     record.state = PoolState::kCanary;
     record.fresh = false;
-    state().share = ask_.share;
+    state().split = ask_.split;
     return kChange;
   }
 
@@ -117,7 +117,7 @@ class Machine {
     const PoolId canary = canary_of(state());
     if (canary == kNoPool) return kAlready;
     pool(canary).state = PoolState::kStandby;
-    state().share = 0;
+    state().split = {};
     return kChange;
   }
 
@@ -142,7 +142,7 @@ class Machine {
     state().previous = left;
     state().last = DecisionKind::kSwitch;
     state().active = ask_.pool;
-    state().share = 0;
+    state().split = {};
     state().confirm_by = ask_.confirm_by;
     record.state = ask_.confirm_by != 0 ? PoolState::kTrial : PoolState::kActive;
     record.fresh = false;
@@ -307,6 +307,10 @@ PoolId rollback_target(const ReleaseState& state) noexcept {
   return kept && canary_of(state) == kNoPool ? state.previous : kNoPool;
 }
 
+bool takes_traffic(const ReleaseState& state, PoolId pool) noexcept {
+  return pool == state.active || state_of(state, pool) == PoolState::kCanary;
+}
+
 PoolId canary_of(const ReleaseState& state) noexcept {
   const auto found =
       std::find_if(state.pools.begin(), state.pools.end(),
@@ -328,9 +332,8 @@ bool is_sound(const ReleaseState& state) noexcept {
   if (live != PoolState::kActive && live != PoolState::kTrial) return false;
   if (count(PoolState::kActive) + count(PoolState::kTrial) != 1) return false;
   if (count(PoolState::kCanary) > (in_trial(state) ? 0 : 1)) return false;
-  if ((state.share != 0) != (count(PoolState::kCanary) == 1) || state.share > kWholeShare) {
-    return false;
-  }
+  if (state.split.empty() != (count(PoolState::kCanary) == 0)) return false;
+  if (state.split.share > kWholeShare || (state.split.empty() && state.split.sticky)) return false;
   if ((state.confirm_by != 0) != in_trial(state)) return false;
   // The stack has exactly the pools that are kept, or were until they retire.
   std::vector<PoolId> kept;

@@ -1,5 +1,6 @@
 #include "shunt/traffic/table.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "shunt/base/check.hpp"
@@ -54,6 +55,24 @@ ServiceTable build_service_table(const App& app, const Service& service, std::ui
   }
   fill_schedule(table);
   return table;
+}
+
+std::shared_ptr<const Split> build_split(const App& app, const Service& service,
+                                         std::uint32_t position, const Decision& decision,
+                                         const std::vector<NodeState>& nodes) {
+  const bool any = std::any_of(nodes.begin(), nodes.end(),
+                               [](const NodeState& state) { return state.ready && state.usable; });
+  if (!any) return nullptr;
+  const Decision of_share{.active = decision.split->pool, .epoch = decision.epoch, .split = {}};
+  auto split = std::make_shared<Split>();
+  split->terms = *decision.split;
+  split->table = build_service_table(app, service, position, of_share, nodes);
+  if (!split->table.panic) return split;
+  // Too few are up for panic_below: that is a measure for the live pool, which this is not.
+  App calm = app;
+  calm.panic_below_percent = 0;
+  split->table = build_service_table(calm, service, position, of_share, nodes);
+  return split;
 }
 
 std::unique_ptr<const RoutingRoot> build_root(

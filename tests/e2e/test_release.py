@@ -2,7 +2,7 @@
 
 import json
 
-from harness import held_by, wait_for, web
+from harness import ask_colour, held_by, wait_for, web
 
 
 def two_pools(daemon, origins):
@@ -85,3 +85,37 @@ def test_a_trial_survives_a_crash_and_one_that_ended_meanwhile_goes_back(daemon,
     server.start()
     wait_for(lambda: server.app()["active"] == "blue", "blue to be live again")
     assert server.pool("green")["state"] == "rejected"
+
+
+def colours(server, count):
+    return [ask_colour(server.port) for _ in range(count)]
+
+
+def test_a_share_goes_to_green_and_comes_back(daemon, origins):
+    server = two_pools(daemon, origins)
+    assert "green#2 takes 50% of new connections" in server.run("split", "green", "50%", check=True).stdout
+    seen = colours(server, 200)
+    assert 60 < seen.count("green") < 140
+    assert "share 50%" in server.run("status", check=True).stdout
+    server.run("split", "green", "100%", "--sticky", check=True)
+    assert set(colours(server, 20)) == {"green"}
+    server.kill()
+    server.start()
+    server.wait_healthy("green")
+    wait_for(lambda: not server.app()["split"]["returned"], "green to have its share again")
+    assert server.app()["split"] == {"pool": "green", "share": "100%", "sticky": True, "sources": [], "returned": []}
+    assert set(colours(server, 5)) == {"green"}
+    server.run("rollback", check=True)
+    assert set(colours(server, 20)) == {"blue"}
+
+
+def test_named_clients_go_first(daemon, origins):
+    server = two_pools(daemon, origins)
+    refused = server.run("split", "green", "--sources", "127.0.0.1/8")
+    assert refused.returncode == 2 and "the network is 127.0.0.0/8" in refused.stderr
+    server.run("split", "green", "--sources", "192.0.2.0/24", check=True)
+    assert set(colours(server, 10)) == {"blue"}
+    server.run("split", "green", "--sources", "192.0.2.0/24,127.0.0.0/8", check=True)
+    assert set(colours(server, 10)) == {"green"}
+    server.run("split", "off", check=True)
+    assert set(colours(server, 10)) == {"blue"}

@@ -101,6 +101,9 @@ Control::Control(Network& network, Random& random, Violations& violations)
     }
   }
   possible_ = {active_};
+  // Drawn aside, so that the other runs are what they would be without.
+  Random aside = random_;
+  has_splits_ = aside.one_in(3);
 }
 
 proxy::WorkerSetup Control::make_setup(std::uint32_t worker) {
@@ -157,7 +160,7 @@ void Control::act() {
 std::unique_ptr<const traffic::RoutingRoot> Control::make_root() {
   const bool sick = random_.one_in(4);
   auto table = traffic::build_table(
-      model_, 0, {.active = active_, .epoch = revision_},
+      model_, 0, {.active = active_, .epoch = revision_, .split = split_},
       [&](traffic::NodeSlot, std::uint32_t) {
         return sick && random_.one_in(2) ? traffic::Health::kDown : traffic::Health::kUp;
       },
@@ -169,12 +172,26 @@ std::unique_ptr<const traffic::RoutingRoot> Control::make_root() {
                              static_cast<std::uint32_t>(model_.services.size()));
 }
 
+// A share for another pool, now and then; one that is there may grow, shrink or end.
+void Control::draw_split() {
+  split_.reset();
+  const auto pools = static_cast<std::uint32_t>(model_.apps[0].pools.size());
+  if (!has_splits_ || pools < 2 || !random_.one_in(2)) return;
+  traffic::SplitTerms terms;
+  terms.pool = (active_ + 1 + random_.below(pools - 1)) % pools;
+  terms.share = random_.below(traffic::kTickets + 1);
+  terms.sticky = random_.one_in(2);
+  split_ = terms;
+}
+
 void Control::publish() {
   if (!random_.one_in(3)) {
     active_ = random_.below(static_cast<std::uint32_t>(model_.apps[0].pools.size()));
   }
+  draw_split();
   ++revision_;
   possible_.push_back(active_);
+  if (split_) possible_.push_back(split_->pool);
   // From its exchange on the worker may read it.
   if (was_judged_) network_.allow_only(possible_);
   publication_.publish(make_root());
@@ -190,6 +207,7 @@ void Control::judge() {
     violations_.note("adopted revision " + std::to_string(revision_));
     was_judged_ = true;
     possible_ = {active_};
+    if (split_) possible_.push_back(split_->pool);
     network_.allow_only(possible_);
   } else if (random_.one_in(4)) {
     wake(random_.below(workers_));

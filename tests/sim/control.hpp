@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "shunt/base/limits.hpp"
@@ -65,6 +66,7 @@ class Control {
   static traffic::Model make_model(Random& random);
   [[nodiscard]] std::uint64_t accepted() const;
   void expect_no_late_ones();
+  void draw_split();
   void publish();
   [[nodiscard]] std::unique_ptr<const traffic::RoutingRoot> make_root();
   void judge();
@@ -79,6 +81,8 @@ class Control {
   const std::uint32_t connections_max_;
   const std::size_t spilled_bytes_max_;
   traffic::PoolId active_ = 0;
+  bool has_splits_ = false;  // a share hides what goes to a pool that was left: not in every run
+  std::optional<traffic::SplitTerms> split_;
   traffic::Revision revision_ = 1;
   // The active pools of the roots from the last adopted one on: connects may go there.
   std::vector<traffic::PoolId> possible_;

@@ -144,6 +144,8 @@ inline constexpr std::size_t kOperationMessageBytesKept = 512;
 inline constexpr std::size_t kAbsentNodesKept = kNodeSlotsMax / 2;
 inline constexpr std::size_t kAbsentAppsKept = kAppsMax / 2;
 
+// Networks of a split (--sources): each new connection is held against them, one by one.
+inline constexpr std::size_t kSplitSourcesMax = 64;
 // The version of a release (--version), in bytes: like a name's.
 inline constexpr std::size_t kVersionBytesMax = 63;
 // The decision's slot on disk; a document larger than this is our own bug.

@@ -25,6 +25,10 @@ namespace shunt::base {
 // "90%" gives 90. 0 to 100, whole numbers.
 [[nodiscard]] Result<std::uint32_t> parse_percent(std::string_view text);
 
+// "5%", "0.5%", "100%" in millionths: 50000, 5000, 1000000. At most four decimals.
+[[nodiscard]] Result<std::uint32_t> parse_share(std::string_view text);
+[[nodiscard]] std::string format_share(std::uint32_t millionths);
+
 // "2026-11-23T10:00:00.123Z" from milliseconds since 1970.
 [[nodiscard]] std::string format_wall_time(std::int64_t milliseconds);
 

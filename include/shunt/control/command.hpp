@@ -20,6 +20,7 @@ enum class Verb : std::uint8_t {
   kClose,
   kPrepare,
   kRetire,
+  kSplit,
   kConfirm,
   kAbort,
   // Given by shunt itself:
@@ -42,12 +43,16 @@ struct Command {
   // Switch: go back by itself unless confirmed within this; base::kOff: no trial; empty: as the app
   // has it.
   std::optional<base::Duration> confirm_within;
-  std::string version;                     // prepare: of what will be in the pool; may be empty
-  bool undo = false;                       // retire: take it back
-  std::optional<base::Duration> deadline;  // admin drain: close what is left after this
-  bool no_deadline = false;                // admin drain: take back the deadline that was set
-  std::vector<std::string> skip;           // gates to waive ("min_healthy")
-  bool force = false;                      // waive all gates
+  std::string version;  // prepare: of what will be in the pool; may be empty
+  bool undo = false;    // retire: take it back; split: end it
+  // Split; what is empty stays what it is.
+  std::optional<std::uint32_t> share;               // in millionths
+  std::optional<bool> sticky;                       // by client address
+  std::optional<std::vector<std::string>> sources;  // networks whose clients all go there
+  std::optional<base::Duration> deadline;           // admin drain: close what is left after this
+  bool no_deadline = false;       // admin drain: take back the deadline that was set
+  std::vector<std::string> skip;  // gates to waive ("min_healthy")
+  bool force = false;             // waive all gates
   bool dry_run = false;
   bool not_durable = false;  // acknowledged without waiting for the disk, which gets it after
   std::optional<traffic::Epoch> if_epoch;

@@ -24,7 +24,7 @@ struct AppDocument {
   std::map<std::string, traffic::PoolRecord> pools;  // (lacking)
   std::string previous;                              // pool (lacking)
   traffic::Generation generations = 0;               // (lacking)
-  std::uint32_t share = 0;
+  traffic::ShareTerms split;
   std::int64_t confirm_by = 0;  // wall time in ms
   traffic::DecisionKind last = traffic::DecisionKind::kInitial;
   std::map<std::string, traffic::AdminState> admin;  // by node; those that are not ready

@@ -75,6 +75,15 @@ struct ServiceStatus {
   bool panic = false;
 };
 
+// The pool that takes a share of new connections.
+struct SplitStatus {
+  std::string pool;
+  std::uint32_t share = 0;  // in millionths
+  bool sticky = false;
+  std::vector<std::string> sources;
+  std::vector<std::string> returned;  // services whose share the live pool has: no node is usable
+};
+
 struct AppStatus {
   std::string name;
   std::string active;
@@ -85,8 +94,9 @@ struct AppStatus {
   bool recovered_unacknowledged = false;
   std::optional<base::Duration> trial_ends_in;  // where the live pool is in trial; 0: it is over
   std::string trial_stays_because;              // over, and not gone back; empty: not judged yet
-  std::string rollback_to;                      // empty: not possible
-  std::string rollback_why_not;                 // when empty above
+  std::optional<SplitStatus> split;
+  std::string rollback_to;       // empty: not possible
+  std::string rollback_why_not;  // when empty above
   traffic::Balance balance = traffic::Balance::kRoundRobin;
   std::vector<ServiceStatus> services;
   std::vector<PoolStatus> pools;

@@ -18,7 +18,7 @@ namespace shunt::observe {
 
 class CommandMeter {
  public:
-  static constexpr std::array<std::string_view, 2> kKinds = {"switch", "rollback"};
+  static constexpr std::array<std::string_view, 3> kKinds = {"switch", "rollback", "trial_expired"};
   static constexpr std::array<std::string_view, 7> kOutcomes = {
       "done", "unchanged", "refused", "epoch_moved", "not_found", "invalid", "unavailable"};
   static constexpr std::array<std::string_view, 5> kParts = {"gates", "persist", "store",

@@ -1,6 +1,6 @@
 // Release: the pure machine of one app's pools. It decides what a command changes; gates,
-// persisting, publishing and reporting are the Switchboard's. Operators have all verbs but those
-// of a split so far. docs/release.md has the whole table, made from this code.
+// persisting, publishing and reporting are the Switchboard's. docs/release.md has the whole table,
+// made from this code.
 //
 // clang-format off
 //   standby, canary, kept ──switch──► active (with a time to confirm in: trial)
@@ -62,6 +62,15 @@ struct PoolRecord {
 
 // Shares of new connections are counted in millionths.
 inline constexpr std::uint32_t kWholeShare = 1'000'000;
+// What takes a split's share: see SplitTerms (split.hpp).
+struct ShareTerms {
+  std::uint32_t share = 0;  // 0 only where there are sources
+  bool sticky = false;
+  std::vector<std::string> sources;  // networks, as they are written
+
+  [[nodiscard]] bool empty() const noexcept { return share == 0 && sources.empty(); }
+  friend bool operator==(const ShareTerms&, const ShareTerms&) = default;
+};
 
 // What survives a restart for one app.
 struct ReleaseState {
@@ -72,7 +81,7 @@ struct ReleaseState {
   PoolId previous = kNoPool;  // that the last switch left; kNoPool: there is no plain way back
   DecisionKind last = DecisionKind::kInitial;
   Generation generations = 0;   // given out so far
-  std::uint32_t share = 0;      // of the canary; 0 where there is none
+  ShareTerms split;             // of the canary; empty where there is none
   std::int64_t confirm_by = 0;  // of the trial, wall time in ms; 0 where there is none
 
   friend bool operator==(const ReleaseState&, const ReleaseState&) = default;
@@ -85,7 +94,7 @@ struct ReleaseState {
 enum class ReleaseVerb : std::uint8_t {
   // Of operators:
   kPrepare,  // pool, version
-  kSplit,    // pool, share (1 to kWholeShare)
+  kSplit,    // pool, split (not empty)
   kSplitOff,
   kSwitch,    // pool, confirm_by (0: no trial)
   kConfirm,   // pool, or kNoPool: whichever is in trial
@@ -109,7 +118,7 @@ inline constexpr ReleaseVerb kReleaseVerbs[] = {
 struct ReleaseAsk {
   ReleaseVerb verb = ReleaseVerb::kSwitch;
   PoolId pool = kNoPool;
-  std::uint32_t share = 0;
+  ShareTerms split{};
   std::int64_t confirm_by = 0;
   std::string version{};
 };
@@ -149,6 +158,8 @@ struct ReleaseStep {
 // The live pool that a plain rollback would lead to now, or kNoPool: there is none, or it would
 // only end the split.
 [[nodiscard]] PoolId rollback_target(const ReleaseState& state) noexcept;
+// New connections go there: it is live, or takes a share.
+[[nodiscard]] bool takes_traffic(const ReleaseState& state, PoolId pool) noexcept;
 // The pool that takes a share, or kNoPool.
 [[nodiscard]] PoolId canary_of(const ReleaseState& state) noexcept;
 [[nodiscard]] bool in_trial(const ReleaseState& state) noexcept;

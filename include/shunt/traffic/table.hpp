@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "shunt/base/endpoint.hpp"
 #include "shunt/traffic/health.hpp"
 #include "shunt/traffic/ids.hpp"
 #include "shunt/traffic/model.hpp"
+#include "shunt/traffic/split.hpp"
 
 namespace shunt::traffic {
 
@@ -20,6 +22,8 @@ struct Candidate {
   NodeSlot slot = kNoSlot;
   std::uint32_t weight = 1;
 };
+
+struct Split;
 
 // One service's part of a table.
 struct ServiceTable {
@@ -39,12 +43,22 @@ struct ServiceTable {
   // every candidate its weight (reduced by the greatest common divisor), spread out evenly.
   std::vector<std::uint16_t> schedule;
   std::uint32_t weight_total = 0;
+  // Null where no other pool takes a share, or none of its nodes is usable for this service: what
+  // is left of production goes to the live pool alone.
+  std::shared_ptr<const Split> split;
+};
+
+// The part of new connections that goes to another pool than the live one.
+struct Split {
+  SplitTerms terms;
+  ServiceTable table;  // of that pool; no split of its own
 };
 
 struct RoutingTable {
   AppId app = 0;
   PoolId active = kNoPool;
   Epoch epoch = 0;
+  PoolId canary = kNoPool;             // that is to take a share, usable or not
   std::vector<ServiceTable> services;  // in the order of App::services
 };
 
@@ -58,12 +72,14 @@ struct RoutingRoot {
 struct Decision {
   PoolId active = kNoPool;
   Epoch epoch = 0;
+  std::optional<SplitTerms> split{};
 };
 
 // Builds the table of one app. health(slot, position of the service in App::services) and
-// admin(slot) are asked for the nodes of the active pool only. A node is a candidate when it is
-// ready and usable; where the usable share of the ready nodes is below panic_below_percent, or is
-// zero, every ready node is (panic). Drained and maintained nodes never are.
+// admin(slot) are asked for the nodes of the active pool, and of the one that takes a share. A node
+// is a candidate when it is ready and usable; where the usable share of the ready nodes is below
+// panic_below_percent, or is zero, every ready node is (panic). Drained and maintained nodes never
+// are. For a share there is no panic: without a usable node it stays with the active pool.
 template <class HealthOf, class AdminOf>
 [[nodiscard]] std::shared_ptr<const RoutingTable> build_table(const Model& model, AppId app,
                                                               const Decision& decision,

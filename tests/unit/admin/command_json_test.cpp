@@ -75,6 +75,27 @@ TEST(CommandJson, ATrialHasATimeAndAConfirmMayNameAPool) {
   EXPECT_TRUE(parse_command(Verb::kAbort, R"({"force": true})").command.force);
 }
 
+TEST(CommandJson, ASplitHasAShareTermsOrAnEnd) {
+  const auto split = parse_command(Verb::kSplit, R"({"pool": "g", "share": "0.5%", "sticky": true,
+                                                     "sources": ["10.0.0.0/8", "::1"]})")
+                         .command;
+  EXPECT_EQ(split.pool, "g");
+  EXPECT_EQ(split.share, 5'000U);
+  EXPECT_EQ(split.sticky, true);
+  ASSERT_TRUE(split.sources);
+  EXPECT_THAT(*split.sources, ElementsAre("10.0.0.0/8", "::1"));
+  EXPECT_TRUE(parse_command(Verb::kSplit, R"({"off": true})").command.undo);
+  const auto without =
+      parse_command(Verb::kSplit, R"({"pool": "g", "sticky": false, "sources": []})").command;
+  EXPECT_EQ(without.share, std::nullopt);
+  EXPECT_EQ(without.sticky, false);
+  ASSERT_TRUE(without.sources);
+  EXPECT_TRUE(without.sources->empty());
+  EXPECT_THAT(faults(Verb::kSplit, R"({"pool": "g", "share": 5})"),
+              ElementsAre("share: expected a share like \"5%\", got a number"));
+  EXPECT_THAT(faults(Verb::kSplit, R"({"pool": "g", "share": "5"})"), SizeIs(1));
+}
+
 TEST(CommandJson, PrepareAndRetireNameTheirPool) {
   const auto prepare =
       parse_command(
@@ -90,6 +111,7 @@ TEST(CommandJson, PrepareAndRetireNameTheirPool) {
   EXPECT_THAT(
       faults(Verb::kPrepare, R"({"pool": "g", "version": ")" + std::string(64, '1') + R"("})"),
       ElementsAre("version: longer than 63 bytes"));
+  EXPECT_THAT(faults(Verb::kPrepare, R"({"pool": "g", "version": "1 #3"})"), SizeIs(1));
   EXPECT_THAT(faults(Verb::kRetire, "{}"), ElementsAre("pool: is required: a string"));
   EXPECT_THAT(faults(Verb::kRetire, R"({"pool": "b", "undo": true, "close_over_ns": 1})"),
               ElementsAre("undo: closes nothing, so it does not go with close_over_ns"));

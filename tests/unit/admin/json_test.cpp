@@ -219,7 +219,7 @@ TEST(StatusJson, IsAsDocumented) {
       "features": "f", "busy_poll": "auto", "busy_poll_held": "others use the CPU", "revision": 7,
       "connections": 12},
     "apps": [{"name": "web", "active": "green", "epoch": 2, "adopted": true, "last": "switch", "last_receipt": null,
-      "recovered_unacknowledged": false, "trial_ends_in_ns": null, "trial_stays_because": "",
+      "recovered_unacknowledged": false, "trial_ends_in_ns": null, "trial_stays_because": "", "split": null,
       "rollback_to": "blue", "rollback_why_not": "",
       "balance": "round_robin",
       "services": [{"name": "default", "listen": ["[::1]:8080"], "accepted": 0, "open": 0, "refused": 0,

@@ -39,6 +39,20 @@ TEST(Units, SizesAndPercentages) {
     EXPECT_FALSE(parse_percent(text)) << text;
 }
 
+TEST(Units, SharesAreMillionths) {
+  EXPECT_EQ(*parse_share("5%"), 50'000U);
+  EXPECT_EQ(*parse_share("0.5%"), 5'000U);
+  EXPECT_EQ(*parse_share("0.0001%"), 1U);
+  EXPECT_EQ(*parse_share("0%"), 0U);
+  EXPECT_EQ(*parse_share("100%"), 1'000'000U);
+  for (const char* text : {"5", "%", "", "-1%", "100.1%", "0.00001%", "5 %", "5%%", ".5%"}) {
+    EXPECT_FALSE(parse_share(text)) << text;
+  }
+  for (const char* text : {"5%", "0.5%", "0.0001%", "33.3333%", "100%", "0%", "10%"}) {
+    EXPECT_EQ(format_share(*parse_share(text)), text);
+  }
+}
+
 TEST(Units, WallTimeIsRfc3339InUtc) {
   EXPECT_EQ(format_wall_time(1'700'000'000'123), "2023-11-14T22:13:20.123Z");
   EXPECT_EQ(format_wall_time(0), "1970-01-01T00:00:00.000Z");

@@ -55,6 +55,12 @@ INSTANTIATE_TEST_SUITE_P(
               R"({"to": "green", "confirm_within_ns": 300000000000})"},
         Asked{"switch green --confirm-within off", "/v1/apps/-/switch",
               R"({"to": "green", "confirm_within_ns": 0})"},
+        Asked{
+            "split green 5% --sticky --sources 10.0.0.0/8,::1", "/v1/apps/-/split",
+            R"({"pool": "green", "share": "5%", "sticky": true, "sources": ["10.0.0.0/8", "::1"]})"},
+        Asked{"split green --no-sticky --sources none", "/v1/apps/-/split",
+              R"({"pool": "green", "sticky": false, "sources": []})"},
+        Asked{"split off", "/v1/apps/-/split", R"({"off": true})"},
         Asked{"confirm green#12 --reason ok", "/v1/apps/-/confirm",
               R"({"pool": "green#12", "reason": "ok"})"},
         Asked{"abort --force --not-durable", "/v1/apps/-/abort",

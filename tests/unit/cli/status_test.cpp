@@ -121,6 +121,25 @@ TEST(Status, ShowsConnectsThatAreUnderWay) {
   EXPECT_THAT(ran.out, HasSubstr("    b1  up, 10 connections, 20 connecting\n"));
 }
 
+TEST(Status, ShowsTheShareOfAPool) {
+  const auto app = [](const char* returned) {
+    return R"({"name": "web", "active": "blue",
+      "split": {"pool": "green", "share": "5%", "sticky": true, "sources": ["10.0.0.0/8", "::1"],
+                "returned": )" +
+           std::string(returned) +
+           R"(}, "pools": [{"name": "blue", "state": "active", "nodes": 1, "healthy": 1, "usable": 1,
+                            "node_list": []},
+                           {"name": "green", "state": "canary", "nodes": 1, "healthy": 1,
+                            "usable": 1, "node_list": []}]})";
+  };
+  EXPECT_THAT(
+      status_of(app("[]"), "").out,
+      HasSubstr("  green  canary  1/1 up  0 connections, share 5% by client address, and all "
+                "from 10.0.0.0/8 and 1 more\n"));
+  EXPECT_THAT(status_of(app(R"(["http"])"), "").out,
+              HasSubstr("   no usable node for http: blue has its share\n"));
+}
+
 TEST(Status, ShowsWhatIsLeftOfATrial) {
   const auto app = [](const char* left) {
     return R"({"name": "web", "active": "blue", "epoch": 3, "last": "initial", "trial_ends_in_ns": )" +

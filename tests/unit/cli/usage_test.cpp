@@ -19,10 +19,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<std::string> kVerbs{"serve",    "check",   "status",    "events",  "connections",
-                                      "diff",     "prepare", "switch",    "confirm", "abort",
-                                      "rollback", "retire",  "drain",     "ready",   "maint",
-                                      "close",    "wait",    "completion"};
+const std::vector<std::string> kVerbs{"serve", "check",    "status", "events",    "connections",
+                                      "diff",  "prepare",  "switch", "confirm",   "abort",
+                                      "split", "rollback", "retire", "drain",     "ready",
+                                      "maint", "close",    "wait",   "completion"};
 
 TEST(Help, ListsEveryVerb) {
   const Ran ran = run_line("--help");
@@ -98,6 +98,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"switch green --if-epoch 4x", "'4x' is not a whole number"},
         Mistake{"confirm", "name the pool that is confirmed"},
         Mistake{"switch green --confirm-within 0s", "--confirm-within: '0s' is no time at all"},
+        Mistake{"split green", "needs a share (5%), or --sources"},
+        Mistake{"split green --sticky --no-sticky", "--sticky does not go with --no-sticky"},
+        Mistake{"split green 5", "'5' is not a share"},
+        Mistake{"split green 101%", "'101%' is not a share"},
+        Mistake{"split off 5%", "takes no share and no terms"},
+        Mistake{"split green 5% --wait drained", "only split off leaves something to drain"},
         Mistake{"abort green", "'green' is one argument too many"},
         Mistake{"switch green --wait draind", "did you mean drained?"},
         Mistake{"switch green --wait", "--wait needs a value\n"},

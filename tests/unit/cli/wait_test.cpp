@@ -50,11 +50,30 @@ TEST(Judging, ATrialIsConfirmedOnceItHasEnded) {
   EXPECT_EQ(judged(wanted, app("green", "0")).state, State::kWaiting);
   EXPECT_EQ(judged(wanted, app("green", "null")).text, "green: confirmed");
   EXPECT_EQ(judged(wanted, app("blue", "null")).state, State::kImpossible);
+  wanted.pool = "green#12";
+  const auto generation = [](const char* state, int number) {
+    return R"({"active": "green", "trial_ends_in_ns": null, "pools": [{"name": "green", "state": ")" +
+           std::string(state) + R"(", "generation": )" + std::to_string(number) + "}]}";
+  };
+  EXPECT_EQ(judged(wanted, generation("active", 12)).state, State::kReached);
+  EXPECT_EQ(judged(wanted, generation("trial", 13)).text, "green is green#13 now");
+  EXPECT_EQ(judged(wanted, generation("rejected", 12)).state, State::kUndone);
+  wanted.pool = "green";
   wanted.active = "green";  // by the switch that is waited for
   EXPECT_EQ(judged(wanted, app("blue", "null")).state, State::kUndone);
   wanted.active.clear();
   wanted.pool = "gren";
   EXPECT_EQ(judged(wanted, app("blue", "null")).text, "there is no pool gren; pools: blue, green");
+}
+
+TEST(Judging, APoolThatTakesAShareDoesNotDrain) {
+  WaitFor wanted;
+  wanted.goal = Goal::kDrained;
+  wanted.pool = "green";
+  EXPECT_EQ(judged(wanted, R"({"active": "blue", "pools": [{"name": "green", "state": "canary",
+                               "established": 3}]})")
+                .state,
+            State::kImpossible);
 }
 
 TEST(Judging, ARetiredPoolIsMoreThanAnEmptyOne) {

@@ -115,7 +115,9 @@ TEST(Operations, TheLargestDocumentFitsIntoItsSlot) {
     }
     app.previous = long_name(1);
     app.generations = UINT64_MAX;
-    app.share = traffic::kWholeShare;
+    app.split.share = traffic::kWholeShare;
+    app.split.sticky = true;
+    app.split.sources.assign(base::kSplitSourcesMax, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127");
     app.confirm_by = INT64_MIN;
     app.last = traffic::DecisionKind::kRollback;
     app.pending = app.recovered = true;

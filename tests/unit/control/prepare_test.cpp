@@ -205,6 +205,33 @@ TEST_F(GenerationTest, PreparingClosesWhatIsLeftWhereItIsTold) {
   EXPECT_TRUE(blue().drain.closing || blue().drain.deadline_in.has_value());
 }
 
+// They would be taken for connections of what is built now.
+TEST_F(GenerationTest, ASwitchWaitsForTheConnectionsOfTheGenerationBefore) {
+  switch_to_green();
+  Command command = prepare("blue");
+  command.close_over = 3600 * base::kSecond;
+  rig.run(command);
+  for (const traffic::NodeSlot slot : {0U, 1U}) rig.check(slot, true, 2);
+  const Outcome refused = rig.switch_to("blue");
+  EXPECT_EQ(refused.kind, OutcomeKind::kRefused);
+  EXPECT_EQ(refused.reasons.at(0).gate, "empty");
+  EXPECT_EQ(refused.reasons.at(0).message, "3 connections of the generation before are left");
+  rig.end_connections();
+  EXPECT_EQ(rig.switch_to("blue").kind, OutcomeKind::kDone);
+}
+
+TEST_F(GenerationTest, ARetireTakenBackLeavesADeadlineAsItIs) {
+  rig.kill();
+  rig.config.model.apps[0].drain.deadline = 3600 * base::kSecond;
+  rig.start();
+  rig.put_connections();
+  switch_to_green();
+  rig.run(retire("blue"));
+  rig.run(retire("blue", true));
+  EXPECT_EQ(rig.events.count("drain_cancelled"), 0U);
+  EXPECT_TRUE(blue().drain.deadline_in);
+}
+
 TEST_F(GenerationTest, TheGateIsWaivedAndThatIsTold) {
   switch_to_green();
   Command command = prepare("blue");

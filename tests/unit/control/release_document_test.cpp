@@ -28,7 +28,8 @@ constexpr traffic::PoolId kGreen = 1;
 traffic::ReleaseState after(const traffic::ReleaseState& state, ReleaseVerb verb,
                             traffic::PoolId pool = traffic::kNoPool) {
   const traffic::ReleaseStep step = traffic::step(
-      state, {.verb = verb, .pool = pool, .share = 7, .confirm_by = 0, .version = "1.3.0"});
+      state,
+      {.verb = verb, .pool = pool, .split = {.share = 7}, .confirm_by = 0, .version = "1.3.0"});
   EXPECT_EQ(step.verdict, traffic::ReleaseVerdict::kChange);
   return step.next;
 }
@@ -68,7 +69,7 @@ std::vector<traffic::ReleaseState> reachable(const traffic::App& app) {
           const std::int64_t confirm_by = verb == ReleaseVerb::kSwitch && command % 2 == 1 ? 9 : 0;
           auto step = traffic::step(states[begun], {.verb = verb,
                                                     .pool = pool,
-                                                    .share = 7,
+                                                    .split = {.share = 7},
                                                     .confirm_by = confirm_by,
                                                     .version = "1.3.0"});
           if (step.verdict != traffic::ReleaseVerdict::kChange) continue;
@@ -160,7 +161,7 @@ TEST(ReleaseDocument, AStandbyPoolThatTheFileDropsIsForgottenAndItsShareWithIt) 
                 document);
   const auto read = read_release(app_with(), document);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(read->share, 0U);
+  EXPECT_EQ(read->split.share, 0U);
   EXPECT_EQ(read->pools.size(), 2U);
 }
 

@@ -36,7 +36,7 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   app.pools["red"] = {.state = traffic::PoolState::kStandby, .generation = 13, .fresh = true};
   app.previous = "red";
   app.generations = 13;
-  app.share = 50'000;
+  app.split.share = 50'000;
   app.confirm_by = 1'700'000'000'456;
   app.last = traffic::DecisionKind::kRollback;
   app.admin = {{"node1", traffic::AdminState::kDrain}, {"node2", traffic::AdminState::kMaint}};
@@ -56,7 +56,7 @@ TEST(StateDocument, EveryMemberOfAnAppSurvivesTheDisk) {
   EXPECT_EQ(read.pools, app.pools);
   EXPECT_EQ(read.previous, "red");
   EXPECT_EQ(read.generations, 13U);
-  EXPECT_EQ(read.share, 50'000U);
+  EXPECT_EQ(read.split.share, 50'000U);
   EXPECT_EQ(read.confirm_by, 1'700'000'000'456);
   EXPECT_EQ(read.last, traffic::DecisionKind::kRollback);
   EXPECT_EQ(read.admin, app.admin);

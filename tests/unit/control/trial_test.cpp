@@ -158,6 +158,34 @@ TEST_F(TrialTest, NothingElseMovesMeanwhile) {
   EXPECT_THAT(outcome.next, testing::Contains("shunt confirm green"));
 }
 
+TEST_F(TrialTest, ItsLastWayBackIsNotDrainedUnasked) {
+  rig.run(trial(kLong));
+  EXPECT_EQ(rig.run(admin_command({"b1"}, traffic::AdminState::kDrain)).kind, OutcomeKind::kDone);
+  const Outcome outcome = rig.run(admin_command({"b2"}, traffic::AdminState::kMaint));
+  EXPECT_EQ(outcome.kind, OutcomeKind::kRefused);
+  EXPECT_EQ(outcome.reasons.at(0).gate, "last_node");
+  EXPECT_THAT(outcome.reasons.at(0).message, HasSubstr("the way back of the trial"));
+  EXPECT_THAT(outcome.next, testing::Contains("shunt confirm green"));
+  rig.run(confirm("green"));
+  EXPECT_EQ(rig.run(admin_command({"b2"}, traffic::AdminState::kMaint)).kind, OutcomeKind::kDone);
+}
+
+TEST_F(TrialTest, AnotherTimeForItIsNoYes) {
+  rig.run(trial(kLong));
+  EXPECT_EQ(rig.run(trial(kLong)).kind, OutcomeKind::kDone) << "the same again";
+  EXPECT_EQ(rig.run(switch_command("green")).kind, OutcomeKind::kDone) << "no wish at all";
+  EXPECT_EQ(rig.run(trial(2 * kLong)).kind, OutcomeKind::kRefused);
+  const Outcome outcome = rig.run(trial(base::kOff));
+  EXPECT_EQ(outcome.kind, OutcomeKind::kRefused);
+  EXPECT_THAT(outcome.next, testing::Contains("shunt confirm green"));
+}
+
+TEST_F(TrialTest, AStartSaysThatOneRuns) {
+  rig.run(trial(kLong));
+  restart();
+  EXPECT_THAT(rig.events.last("trial").message, HasSubstr("it goes back to blue unless"));
+}
+
 TEST_F(TrialTest, ADryRunBeginsNone) {
   const Outcome outcome = rig.run(dry_run(trial(kLong)));
   EXPECT_EQ(outcome.message, "would make green live, in trial for 1h");

@@ -354,8 +354,8 @@ tl::expected<std::unique_ptr<DataPlane>, base::Error> start_on(const base::Endpo
   service.listen = {address};
   model.services = {service};
   auto root = traffic::build_root(1,
-                                  {std::make_shared<traffic::RoutingTable>(
-                                      traffic::RoutingTable{0, 0, 1, {traffic::ServiceTable{}}})},
+                                  {std::make_shared<traffic::RoutingTable>(traffic::RoutingTable{
+                                      0, 0, 1, traffic::kNoPool, {traffic::ServiceTable{}}})},
                                   1);
   return DataPlane::start({.workers = 1, .connections_max = 10, .pin_workers = true}, model, {},
                           std::move(root));

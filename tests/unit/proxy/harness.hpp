@@ -300,6 +300,11 @@ class Plane {
   }
 
   // Makes `pool` active and waits until every worker follows.
+  // A share for another pool than `active`, or none.
+  void split(std::optional<traffic::SplitTerms> terms, traffic::PoolId active = 0) {
+    split_ = std::move(terms);
+    switch_to(active);
+  }
   void switch_to(traffic::PoolId pool) {
     publish(pool);
     EXPECT_TRUE(wait_for([this] {
@@ -366,7 +371,7 @@ class Plane {
   std::unique_ptr<const traffic::RoutingRoot> root(traffic::PoolId active) {
     ++revision_;
     auto table = traffic::build_table(
-        model_, 0, {.active = active, .epoch = revision_},
+        model_, 0, {.active = active, .epoch = revision_, .split = split_},
         [](traffic::NodeSlot, std::uint32_t) { return traffic::Health::kUp; },
         [](traffic::NodeSlot) { return traffic::AdminState::kReady; });
     return traffic::build_root(revision_, {std::move(table)}, 1);
@@ -374,6 +379,7 @@ class Plane {
 
   traffic::Model model_;
   traffic::Revision revision_ = 0;
+  std::optional<traffic::SplitTerms> split_;
   std::unique_ptr<DataPlane> plane_;
 };
 

@@ -31,12 +31,12 @@ std::vector<ReleaseAsk> all_asks() {
     if (takes_no_pool(verb) || may_leave_out_pool(verb)) asks.push_back({.verb = verb});
     if (takes_no_pool(verb)) continue;
     for (PoolId pool = 0; pool < kPools; ++pool) {
-      asks.push_back({.verb = verb, .pool = pool, .share = 10'000});
+      asks.push_back({.verb = verb, .pool = pool, .split = {.share = 10'000}});
       if (verb == ReleaseVerb::kSwitch) {
         asks.push_back({.verb = verb, .pool = pool, .confirm_by = 1});
       }
       if (verb == ReleaseVerb::kSplit) {
-        asks.push_back({.verb = verb, .pool = pool, .share = kWholeShare});
+        asks.push_back({.verb = verb, .pool = pool, .split = {.share = kWholeShare}});
       }
     }
   }
@@ -49,7 +49,7 @@ auto key_of(const ReleaseState& state) {
   for (const PoolRecord& pool : state.pools) {
     pools.emplace_back(pool.state, pool.before, pool.fresh);
   }
-  return std::tuple(pools, state.active, state.kept, state.previous, state.last, state.share);
+  return std::tuple(pools, state.active, state.kept, state.previous, state.last, state.split.share);
 }
 
 const std::vector<ReleaseState>& all_states() {
@@ -165,7 +165,7 @@ ReleaseVerdict expected_verdict(const ReleaseState& state, const ReleaseAsk& ask
       if (in_trial(state) && ask.pool == state.previous) return kIsWayBack;
       break;
     case ReleaseVerb::kSplit:
-      if (ask.pool == canary) return ask.share == state.share ? kAlready : kChange;
+      if (ask.pool == canary) return ask.split.share == state.split.share ? kAlready : kChange;
       if (pool.state != PoolState::kStandby) break;
       if (in_trial(state)) return kOtherInTrial;
       if (canary != kNoPool) return kOtherTakesShare;

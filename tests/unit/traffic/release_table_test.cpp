@@ -18,8 +18,8 @@ constexpr const char* kNames[] = {"blue", "green", "red"};
 
 ReleaseState after(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool,
                    std::int64_t confirm_by = 0) {
-  const ReleaseStep step =
-      traffic::step(state, {.verb = verb, .pool = pool, .share = 50'000, .confirm_by = confirm_by});
+  const ReleaseStep step = traffic::step(
+      state, {.verb = verb, .pool = pool, .split = {.share = 50'000}, .confirm_by = confirm_by});
   EXPECT_EQ(step.verdict, ReleaseVerdict::kChange) << to_string(verb);
   return step.next;
 }
@@ -98,7 +98,7 @@ std::string by_pool() {
       // Another share than the one that it has.
       const ReleaseStep step = traffic::step(one.state, {.verb = column.verb,
                                                          .pool = one.pool,
-                                                         .share = 100'000,
+                                                         .split = {.share = 100'000},
                                                          .confirm_by = column.confirm_by});
       cells.push_back(step.verdict == ReleaseVerdict::kChange
                           ? "→ " + std::string(to_string(state_of(step.next, one.pool)))

@@ -16,7 +16,7 @@ constexpr std::int64_t kSoon = 1'000;
 const ReleaseState kStart = initial_release({true, true, true}, kBlue);
 
 ReleaseStep ask(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool) {
-  return step(state, {.verb = verb, .pool = pool, .share = 50'000});
+  return step(state, {.verb = verb, .pool = pool, .split = {.share = 50'000}});
 }
 ReleaseVerdict verdict(const ReleaseState& state, ReleaseVerb verb, PoolId pool = kNoPool) {
   return ask(state, verb, pool).verdict;
@@ -173,21 +173,22 @@ TEST(Release, PreparingAnotherVersionIsAnotherGeneration) {
 TEST(Release, ASplitGrowsAndEnds) {
   ReleaseState state = after(kStart, ReleaseVerb::kSplit, kGreen);
   EXPECT_EQ(canary_of(state), kGreen);
-  EXPECT_EQ(state.share, 50'000U);
+  EXPECT_EQ(state.split.share, 50'000U);
   EXPECT_EQ(state.active, kBlue);
   EXPECT_EQ(verdict(state, ReleaseVerb::kSplit, kGreen), ReleaseVerdict::kAlready);
-  state = must(step(state, {.verb = ReleaseVerb::kSplit, .pool = kGreen, .share = kWholeShare}));
-  EXPECT_EQ(state.share, kWholeShare);
+  state = must(
+      step(state, {.verb = ReleaseVerb::kSplit, .pool = kGreen, .split = {.share = kWholeShare}}));
+  EXPECT_EQ(state.split.share, kWholeShare);
   state = after(state, ReleaseVerb::kSplitOff);
   EXPECT_EQ(state_of(state, kGreen), PoolState::kStandby);
-  EXPECT_EQ(state.share, 0U);
+  EXPECT_EQ(state.split.share, 0U);
 }
 
 TEST(Release, ASwitchEndsTheSplitOfItsPoolAndIsRefusedBesideAnother) {
   const ReleaseState state = after(kStart, ReleaseVerb::kSplit, kGreen);
   EXPECT_EQ(verdict(state, ReleaseVerb::kSwitch, kRed), ReleaseVerdict::kOtherTakesShare);
   const ReleaseState green = live(state, kGreen);
-  EXPECT_EQ(green.share, 0U);
+  EXPECT_EQ(green.split.share, 0U);
   EXPECT_EQ(state_of(green, kGreen), PoolState::kActive);
 }
 
@@ -209,7 +210,7 @@ TEST(Release, ARollbackToANamedPoolEndsASplitOnItsWay) {
   const ReleaseState back = after(state, ReleaseVerb::kRollback, kBlue);
   EXPECT_EQ(back.active, kBlue);
   EXPECT_EQ(state_of(back, kRed), PoolState::kStandby);
-  EXPECT_EQ(back.share, 0U);
+  EXPECT_EQ(back.split.share, 0U);
 }
 
 TEST(Release, EndingASplitLeavesTheWayBackOfTheLastSwitch) {

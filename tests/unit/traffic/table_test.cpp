@@ -17,7 +17,7 @@ class Table : public testing::Test {
  protected:
   std::shared_ptr<const RoutingTable> build(PoolId active = 0) {
     return build_table(
-        model_, 0, {.active = active, .epoch = 7},
+        model_, 0, {.active = active, .epoch = 7, .split = split_},
         [&](NodeSlot slot, std::uint32_t position) { return health_[position][slot]; },
         [&](NodeSlot slot) { return admin_[slot]; });
   }
@@ -27,6 +27,7 @@ class Table : public testing::Test {
     return result;
   }
 
+  std::optional<SplitTerms> split_;
   Model model_ = make_model(5, 1);
   std::vector<std::vector<Health>> health_{2, std::vector<Health>(6, Health::kUp)};
   std::vector<AdminState> admin_ = std::vector<AdminState>(6, AdminState::kReady);
@@ -43,6 +44,52 @@ TEST_F(Table, HoldsTheNodesOfTheActivePoolWithEachServicesAddress) {
   EXPECT_EQ(table->services[1].service, 1U);
   EXPECT_EQ(table->services[1].pool, 1U);
   EXPECT_EQ(table->services[1].epoch, 7U);
+}
+
+TEST_F(Table, HoldsTheShareOfAnotherPool) {
+  SplitTerms terms;
+  terms.pool = 1;
+  terms.share = 50'000;
+  split_ = terms;
+  const auto table = build();
+  for (const ServiceTable& service : table->services) {
+    ASSERT_TRUE(service.split);
+    EXPECT_EQ(service.split->terms, terms);
+    EXPECT_EQ(service.split->table.pool, 1U);
+    EXPECT_EQ(service.split->table.epoch, 7U);
+    EXPECT_THAT(slots(service.split->table), ElementsAre(5));
+    EXPECT_FALSE(service.split->table.split);
+    EXPECT_EQ(service.pool, 0U);
+    EXPECT_EQ(service.candidates.size(), 5U);
+  }
+}
+
+TEST_F(Table, AShareWithoutAUsableNodeStaysWithTheActivePool) {
+  SplitTerms terms;
+  terms.pool = 1;
+  terms.share = 50'000;
+  split_ = terms;
+  health_[1][5] = Health::kDown;
+  const auto sick = build();
+  EXPECT_TRUE(sick->services[0].split);
+  EXPECT_FALSE(sick->services[1].split) << "each service by itself";
+  admin_[5] = AdminState::kDrain;
+  EXPECT_FALSE(build()->services[0].split);
+}
+
+// A canary with few nodes left is no reason to try its dead ones.
+TEST_F(Table, AShareKnowsNoPanic) {
+  model_.apps[0].panic_below_percent = 80;
+  SplitTerms terms;
+  terms.pool = 0;
+  terms.share = 50'000;
+  split_ = terms;
+  health_[0] = {Health::kDown, Health::kDown, Health::kDown,
+                Health::kDown, Health::kUp,   Health::kUp};
+  const auto table = build(1);
+  ASSERT_TRUE(table->services[0].split);
+  EXPECT_THAT(slots(table->services[0].split->table), ElementsAre(4));
+  EXPECT_FALSE(table->services[0].split->table.panic);
 }
 
 TEST_F(Table, CarriesTheAppsOptions) {
