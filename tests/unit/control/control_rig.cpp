@@ -53,9 +53,9 @@ void ControlRig::start(bool healthy) {
                      .version = "test",
                      .capacity = 100,
                      .timing = timing,
-                     .drained = [this](traffic::AppId, traffic::PoolId pool, base::Duration took) {
-                       drained.emplace_back(pool, took);
-                     }};
+                     .drained = [this](traffic::AppId, traffic::PoolId pool,
+                                       base::Duration took) { drained.emplace_back(pool, took); },
+                     .commanded = [this](Verb, const Outcome&) { ++own_commands; }};
   parts.prober = [this](std::function<void(const ProbeResult&)> on_result) {
     auto made = std::make_unique<FakeProber>();
     prober = made.get();

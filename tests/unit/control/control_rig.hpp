@@ -82,6 +82,7 @@ class ControlRig {
   std::unique_ptr<Persister> persister;
   FakeProber* prober = nullptr;
   std::vector<std::pair<traffic::PoolId, base::Duration>> drained;
+  std::size_t own_commands = 0;  // that shunt gave itself, done or refused
   std::unique_ptr<ControlPlane> plane;
 
  private:

@@ -225,7 +225,9 @@ TEST_F(TrialTest, OneThatEndedMeanwhileGoesBackAfterTheFirstChecks) {
   rig.config.model.apps[0].health.interval = kLong;
   rig.start(false);
   rig.run_until([&] { return rig.app().trial_ends_in == 0U; });
-  for (int turn = 0; turn < 20; ++turn) rig.run(dry_run(confirm("green")));
+  const base::Instant later = base::monotonic_now() + 300 * base::kMillisecond;  // some looks later
+  rig.run_until([&] { return base::monotonic_now() >= later; });
+  EXPECT_EQ(rig.own_commands, 0U);
   EXPECT_EQ(rig.app().active, "green");
   for (const traffic::NodeSlot slot : {0U, 1U, 2U, 3U}) rig.check(slot, true, 2);
   await_rollback();
@@ -284,7 +286,8 @@ TEST_F(TrialTest, ItStaysWhereTheWayBackIsLessHealthyAndSaysSoOnce) {
   // Another decision of the app is no other trial.
   rig.run(admin_command({"b1"}, traffic::AdminState::kDrain));
   rig.run(admin_command({"b1"}, traffic::AdminState::kReady));
-  for (int turn = 0; turn < 20; ++turn) rig.run(dry_run(confirm("green")));
+  const std::size_t tried = rig.own_commands;
+  rig.run_until([&] { return rig.own_commands >= tried + 3; });
   EXPECT_EQ(rig.events.count("trial_overdue"), 1U);
   rig.check(0, true, 2);
   await_rollback();

@@ -7,30 +7,6 @@ namespace {
 using base::kMillisecond;
 using base::kSecond;
 
-// Swallows connects: its backlog is full, so that further SYNs are dropped.
-class BlackHole {
- public:
-  BlackHole()
-      : listener_(listening_socket(loopback(), 0)), address_(local_address(listener_.get())) {
-    // The backlog of 0 holds one; more attempts make sure whatever the kernel's arithmetic.
-    for (auto& filler : fillers_) {
-      filler.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      static_cast<void>(::connect(filler.get(), address_.address(), address_.length()));
-    }
-  }
-  [[nodiscard]] const base::Endpoint& address() const { return address_; }
-
- private:
-  base::UniqueFd listener_;
-  base::Endpoint address_;
-  std::array<base::UniqueFd, 3> fillers_;
-};
-
-// An address where nobody listens.
-base::Endpoint refusing_address() {
-  return local_address(listening_socket(loopback(), 1).get());
-}
-
 std::vector<ConnectOutcome> take_outcomes(Plane& plane) {
   std::vector<ConnectOutcome> all(100);
   all.resize(plane->take_outcomes(0, all.data(), all.size()));

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -220,6 +221,30 @@ inline void echo(Socket& socket) {
   socket.finish();
   socket.read_all();
 }
+// Swallows connects: its backlog is full, so that further SYNs are dropped.
+class BlackHole {
+ public:
+  BlackHole()
+      : listener_(listening_socket(loopback(), 0)), address_(local_address(listener_.get())) {
+    // The backlog of 0 holds one; more attempts make sure whatever the kernel's arithmetic.
+    for (auto& filler : fillers_) {
+      filler.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      static_cast<void>(::connect(filler.get(), address_.address(), address_.length()));
+    }
+  }
+  [[nodiscard]] const base::Endpoint& address() const { return address_; }
+
+ private:
+  base::UniqueFd listener_;
+  base::Endpoint address_;
+  std::array<base::UniqueFd, 3> fillers_;
+};
+
+// An address where nobody listens.
+inline base::Endpoint refusing_address() {
+  return local_address(listening_socket(loopback(), 1).get());
+}
+
 // Says its name first, then echoes.
 inline Node::Serve named(std::string name) {
   return [name](Socket& socket) {

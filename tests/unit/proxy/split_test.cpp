@@ -66,7 +66,7 @@ TEST(SplitShare, NamedClientsTakeItAll) {
 // A canary that refuses costs its clients nothing but the time of one attempt.
 TEST(SplitShare, WhoCannotBeConnectedToItGoesToTheLivePool) {
   Node blue(named("bl"));
-  const base::Endpoint nobody = local_address(listening_socket(loopback(), 1).get());
+  const base::Endpoint nobody = refusing_address();
   Plane plane({{blue.address()}, {nobody, nobody}});
   plane.split(share(traffic::kTickets));
   for (int i = 0; i < 10; ++i) {
@@ -83,7 +83,7 @@ TEST(SplitShare, WhoCannotBeConnectedToItGoesToTheLivePool) {
 // The live pool's own retries are what they were.
 TEST(SplitShare, TheLivePoolHasAllAttemptsLeftAfterwards) {
   Node blue(named("bl"));
-  const base::Endpoint nobody = local_address(listening_socket(loopback(), 1).get());
+  const base::Endpoint nobody = refusing_address();
   Plane plane({{nobody, nobody, blue.address()}, {nobody}});
   plane.split(share(traffic::kTickets));
   for (int i = 0; i < 6; ++i) EXPECT_EQ(plane.client().read(2), "bl");
@@ -92,14 +92,8 @@ TEST(SplitShare, TheLivePoolHasAllAttemptsLeftAfterwards) {
 // Connects that are under way to it are taken back with the end of the split.
 TEST(SplitShare, ItsConnectsAreTakenBackWithItsEnd) {
   Node blue(named("bl"));
-  const base::UniqueFd hole = listening_socket(loopback(), 0);
-  const base::Endpoint address = local_address(hole.get());
-  std::array<base::UniqueFd, 3> fillers;  // its backlog is full: further SYNs are dropped
-  for (auto& filler : fillers) {
-    filler.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    static_cast<void>(::connect(filler.get(), address.address(), address.length()));
-  }
-  Plane plane({{blue.address()}, {address}}, {.timeouts = {.connect = 60 * base::kSecond}});
+  BlackHole hole;
+  Plane plane({{blue.address()}, {hole.address()}}, {.timeouts = {.connect = 60 * base::kSecond}});
   plane.split(share(traffic::kTickets));
   Socket client = plane.client();
   ASSERT_TRUE(plane.wait_open(1));
@@ -112,14 +106,8 @@ TEST(SplitShare, ItsConnectsAreTakenBackWithItsEnd) {
 // A share that comes and goes with its nodes' health must not throw connects about.
 TEST(SplitShare, ConnectsToTheLivePoolStayWhereTheyAre) {
   Node green(named("gr"));
-  const base::UniqueFd hole = listening_socket(loopback(), 0);
-  const base::Endpoint address = local_address(hole.get());
-  std::array<base::UniqueFd, 3> fillers;  // its backlog is full: further SYNs are dropped
-  for (auto& filler : fillers) {
-    filler.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    static_cast<void>(::connect(filler.get(), address.address(), address.length()));
-  }
-  Plane plane({{address}, {green.address()}}, {.timeouts = {.connect = 60 * base::kSecond}});
+  BlackHole hole;
+  Plane plane({{hole.address()}, {green.address()}}, {.timeouts = {.connect = 60 * base::kSecond}});
   Socket first = plane.client();
   ASSERT_TRUE(plane.wait_open(1));
   plane.split(share(traffic::kTickets));
